@@ -1,0 +1,1 @@
+"""The executable file: ELF, DWARF types and globals, symbols, build info."""

@@ -1,0 +1,1 @@
+"""One small module per verb, imported when it is used."""

@@ -1,0 +1,1 @@
+"""The Go runtime as data: layouts, spans, runtime types, memory statistics."""

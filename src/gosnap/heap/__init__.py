@@ -1,0 +1,1 @@
+"""The object graph as columns: objects, edges, types, regions."""

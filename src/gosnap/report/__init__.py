@@ -1,0 +1,1 @@
+"""The only room that formats: text tables and canonical JSON."""

@@ -1,0 +1,1 @@
+"""Where bytes come from: a live process, an ELF core, a saved snapshot file."""

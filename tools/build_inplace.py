@@ -1,0 +1,43 @@
+"""Build kernels beside their sources, for work with PYTHONPATH=src.
+
+    python tools/build_inplace.py [NAME ...] [--asan]
+
+Without names every kernel that is older than its source is built.
+"""
+
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+KERNELS = ROOT / "src" / "gosnap" / "_kernels"
+
+
+def build(pyx: Path, asan: bool) -> None:
+    c = pyx.with_suffix(".c")
+    so = pyx.with_suffix(str(sysconfig.get_config_var("EXT_SUFFIX")))
+    subprocess.run([sys.executable, "-m", "cython", "-3", "--output-file", str(c), str(pyx)], check=True)
+    flags = ["-O1", "-g", "-fsanitize=address"] if asan else ["-O3", "-g0"]
+    include = sysconfig.get_paths()["include"]
+    tmp = so.with_suffix(".so.tmp")
+    cc = ["gcc", "-shared", "-fPIC", "-fno-strict-aliasing", *flags, f"-I{include}", str(c), "-o", str(tmp)]
+    subprocess.run(cc, check=True)
+    tmp.replace(so)
+    c.unlink()
+    print(f"built {so.name}")
+
+
+def main(argv: list[str]) -> None:
+    asan = "--asan" in argv
+    names = [a for a in argv if not a.startswith("-")]
+    suffix = str(sysconfig.get_config_var("EXT_SUFFIX"))
+    for pyx in sorted(KERNELS.glob("*.pyx")):
+        so = pyx.with_suffix(suffix)
+        stale = not so.exists() or so.stat().st_mtime < pyx.stat().st_mtime
+        if pyx.stem in names if names else (stale or asan):
+            build(pyx, asan)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
