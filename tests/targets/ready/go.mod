@@ -1,0 +1,3 @@
+module gosnap.test/ready
+
+go 1.21
