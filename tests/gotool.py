@@ -263,7 +263,7 @@ def running(
     """Start a target and wait until it is ready; a context manager that kills it by PID at the end.
 
     Ready is a line ``READY``, ``READY {json}`` or one JSON object with ``"ready": true``. The target's stdin
-    is a pipe that we hold, so it also ends by itself if we die. ``env`` is added to this process's environment;
+    is a pipe that we hold, so it also ends by itself if we die. ``env`` is added to our environment;
     ``prefix`` is put before the command (it must exec the target, so that the PID is the target's).
     """
     fd, name = tempfile.mkstemp(prefix="gosnap-target-", suffix=".stderr")
