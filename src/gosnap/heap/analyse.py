@@ -1,0 +1,150 @@
+"""From an image of a process to its heap as columns, with the checks that prove the read."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from gosnap._kernels.heap import Heap, Space
+from gosnap.goruntime.arenas import arena_bitmaps
+from gosnap.goruntime.program import GoProgram
+from gosnap.goruntime.spans import Spans, build_heap, enumerate_objects, kernel_space, read_spans
+from gosnap.heap.objtypes import TypeRow, name_rows, set_runtime_types, type_objects
+from gosnap.target.space import AddressSpace
+
+if TYPE_CHECKING:
+    from gosnap.binary.dwarf import GoDwarf
+    from gosnap.binary.elf import ElfFile
+    from gosnap.target.image import Image
+
+Progress = Callable[[str, float | None], None]
+SCAN_THREADS = 2
+
+
+@dataclass
+class Analysis:
+    """A heap, decoded. ``degree``, ``targets``: the reference graph as CSR. ``otype``: a type per object."""
+
+    program: GoProgram
+    heap: Heap
+    spans: Spans
+    space: Space
+    checks: dict[str, int]
+    degree: npt.NDArray[np.uint32]
+    targets: list[npt.NDArray[np.uint32]]
+    otype: npt.NDArray[np.uint32]
+    rows: list[TypeRow]
+    conservative: int
+    unpublished: int
+    dangling: list[tuple[int, int]]
+    timings_us: dict[str, int] = field(default_factory=dict)
+    keep: list[object] = field(default_factory=list)
+
+    @property
+    def objects(self) -> int:
+        """Allocated objects."""
+        return int(self.heap.nobjects)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of their slots."""
+        return int((self.spans.counts.astype(np.uint64) * self.spans.elemsize).sum())
+
+    @property
+    def untyped_bytes(self) -> int:
+        """Bytes of objects without a type."""
+        return sum(r.bytes for r in self.rows if r.key == 0)
+
+
+def analyse(image: "Image", elf: "ElfFile", dwarf: "GoDwarf", progress: Progress | None = None) -> Analysis:
+    """Decode spans, objects, edges and types."""
+    clock = _Clock(progress)
+    program = GoProgram(image, elf, dwarf)
+    space = kernel_space(image.space)
+    spans = read_spans(program, space)
+    heap, keep = build_heap(spans, image.space, space)
+    mismatches = enumerate_objects(heap, spans, space)
+    clock.done("objects")
+    set_runtime_types(program, heap)
+    if not spans.in_span_bits:
+        keep += _load_arena_bitmaps(program, image.space, heap)
+    heap.prepare_types()
+    degree = np.zeros(heap.nobjects, np.uint32)
+    parts = _scan(heap, spans, degree)
+    clock.done("edges")
+    otype = type_objects(program, heap)
+    rows = name_rows(program, heap.aggregate(otype, spans.spanclass))
+    clock.done("types")
+    checks = {
+        "dangling_pointers": sum(p[1] for p in parts),
+        "bad_type_headers": sum(p[2] for p in parts),
+        "span_count_mismatches": mismatches,
+    }
+    return Analysis(
+        program=program,
+        heap=heap,
+        spans=spans,
+        space=space,
+        checks=checks,
+        degree=degree,
+        targets=[np.frombuffer(p[0], np.uint32) for p in parts],
+        otype=otype,
+        rows=rows,
+        conservative=sum(p[3] for p in parts),
+        unpublished=sum(p[4] for p in parts),
+        dangling=[d for p in parts for d in p[5]][:16],
+        timings_us=clock.timings,
+        keep=keep,
+    )
+
+
+def _scan(heap: Heap, spans: Spans, degree: npt.NDArray[np.uint32]) -> list[tuple]:  # type: ignore[type-arg]
+    """Scan for pointers in threads, each over spans of about the same scannable bytes."""
+    weight = np.where(spans.noscan, 0, spans.npages).astype(np.int64).cumsum()
+    total = int(weight[-1]) if len(weight) else 0
+    cuts = [int(np.searchsorted(weight, total * i // SCAN_THREADS)) for i in range(1, SCAN_THREADS)]
+    bounds = [0, *cuts, len(spans)]
+    with ThreadPoolExecutor(SCAN_THREADS) as pool:
+        jobs = [
+            pool.submit(heap.edges, lo, hi, degree, spans.in_span_bits)
+            for lo, hi in zip(bounds, bounds[1:], strict=False)
+        ]
+        return [j.result() for j in jobs]
+
+
+def _load_arena_bitmaps(program: GoProgram, space: AddressSpace, heap: Heap) -> list[object]:
+    """Go <= 1.21: fetch heapArena.bitmap of every arena into memory of ours, whole and zero where never touched."""
+    found = arena_bitmaps(program, heap.arena_chunks())
+    if found is None:
+        return []
+    keep: list[object] = []
+    arena, bitmap, nomore = [], [], []
+    for start, b, m in zip(found.arena, found.bitmap, found.nomore, strict=True):
+        bits = np.frombuffer(space.read(b, found.bitmap_bytes), np.uint8)
+        more = np.frombuffer(space.read(m, found.nomore_bytes), np.uint8)
+        keep += [bits, more]
+        arena.append(start)
+        bitmap.append(bits.ctypes.data)
+        nomore.append(more.ctypes.data)
+    heap.set_arena_bitmaps(np.asarray(arena, np.uint64), np.asarray(bitmap, np.uint64), np.asarray(nomore, np.uint64))
+    return keep
+
+
+class _Clock:
+    """Microseconds of each phase."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.timings: dict[str, int] = {}
+        self._progress = progress
+        self._last = time.monotonic_ns()
+
+    def done(self, phase: str) -> None:
+        now = time.monotonic_ns()
+        self.timings[phase] = (now - self._last) // 1000
+        self._last = now
+        if self._progress is not None:
+            self._progress(phase, None)

@@ -1,0 +1,225 @@
+"""Types for every object: the type table made ready for the kernel, the roots, and the names of what came out.
+
+The propagation itself runs in _kernels/heap.pyx. It starts at package variables (DWARF) and at what the runtime
+itself knows (malloc headers, interface words, closures), and follows pointers, slices, strings, maps, channels and
+interfaces.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gosnap._kernels.heap import Heap
+from gosnap.binary.types import TypeTable
+from gosnap.errors import GosnapError
+from gosnap.goruntime.program import GoProgram
+from gosnap.goruntime.rtypes import rtype_name
+from gosnap.goruntime.sizeclasses import slot_sizes
+from gosnap.heap.roles import NO_ROW, ROLE_SHIFT, ROW_MASK, Role
+from gosnap.heap.typenames import object_kind, object_name
+
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+KIND_MAP, KIND_CHAN, KIND_POINTER, KIND_STRUCT = 21, 18, 22, 25
+KIND_VEC = 27  # the kernel's own: a pointer and, in the next word, how many values it points at
+
+
+@dataclass
+class KernelTypes:
+    """The type table as the kernel takes it; rows beyond the table's own are synthetic."""
+
+    kind: npt.NDArray[np.uint8]
+    size: I64
+    elem: I32
+    length: I64
+    impl: I32
+    iface: npt.NDArray[np.uint8]
+    field_start: I64
+    field_offset: I64
+    field_type: I32
+    part: I32
+    owner: I32
+    owner_role: npt.NDArray[np.uint8]
+
+
+class _Fields:
+    """Fields of a struct row by name."""
+
+    def __init__(self, types: TypeTable) -> None:
+        self.types = types
+
+    def index(self, row: int, name: str) -> int:
+        t = self.types
+        for i in range(int(t.field_start[row]), int(t.field_start[row + 1])):
+            if t.field_name[i] == name:
+                return i
+        return -1
+
+    def type_of(self, row: int, name: str) -> int:
+        i = self.index(row, name)
+        return int(self.types.field_type[i]) if i >= 0 else 0
+
+
+def kernel_types(types: TypeTable) -> KernelTypes:
+    """Add to the type table what Go's static types do not say: parts of maps, atomic.Pointer, sync.Pool."""
+    n = len(types.kind)
+    kt = KernelTypes(
+        kind=np.append(types.kind, np.uint8(KIND_VEC)),
+        size=np.append(types.size, np.int64(8)),
+        elem=np.append(types.elem, np.int32(0)),
+        length=np.append(types.length, np.int64(0)),
+        impl=np.append(types.impl, np.int32(0)),
+        iface=np.append(types.iface, np.uint8(0)),
+        field_start=np.append(types.field_start, types.field_start[-1]),
+        field_offset=np.ascontiguousarray(types.field_offset, np.int64),
+        field_type=types.field_type.astype(np.int32),
+        part=np.zeros(n + 1, np.int32),
+        owner=np.zeros(n + 1, np.int32),
+        owner_role=np.zeros(n + 1, np.uint8),
+    )
+    fields = _Fields(types)
+    for row in np.flatnonzero(types.kind == KIND_MAP):
+        _map_parts(types, fields, kt, int(row))
+    for row in np.flatnonzero(types.kind == KIND_CHAN):
+        impl = int(types.impl[row])
+        if impl and not kt.owner[impl]:
+            kt.owner[impl], kt.owner_role[impl] = row, Role.CHAN
+    for row in types.rows_with_prefix("sync/atomic.Pointer[", "internal/runtime/atomic.Pointer["):
+        # its only trace of the type is the zero-length field `_ [0]*T` (sync/atomic/type.go)
+        array = int(types.field_type[types.field_start[row]]) if types.field_start[row + 1] > types.field_start[row] else 0
+        pointer = int(types.elem[array])
+        if types.kind[pointer] == KIND_POINTER and types.size[row] == 8:
+            kt.kind[row], kt.elem[row] = KIND_POINTER, types.elem[pointer]
+    pool, local = types.type_by_name("sync.Pool"), types.type_by_name("sync.poolLocal")
+    if pool is not None and local is not None:
+        # local and victim are unsafe.Pointers to [n]poolLocal, n in the next word (sync/pool.go)
+        kt.elem[n] = local
+        for name in ("local", "victim"):
+            i = fields.index(pool, name)
+            if i >= 0:
+                kt.field_type[i] = n
+    return kt
+
+
+def _map_parts(types: TypeTable, fields: _Fields, kt: KernelTypes, row: int) -> None:
+    impl = int(types.impl[row])
+    if not impl:
+        return
+    buckets = int(types.elem[fields.type_of(impl, "buckets")])
+    table = 0
+    if not buckets:  # a swiss map: dirPtr **table, table.groups.data *group (Go >= 1.24)
+        table = int(types.elem[int(types.elem[fields.type_of(impl, "dirPtr")])])
+        buckets = int(types.elem[fields.type_of(fields.type_of(table, "groups"), "data")])
+    kt.part[row] = buckets
+    for part, role in ((impl, Role.MAP), (buckets, Role.MAP_BUCKETS), (table, Role.MAP_TABLE)):
+        if part and not kt.owner[part]:
+            kt.owner[part], kt.owner_role[part] = row, role
+
+
+def type_objects(program: GoProgram, heap: Heap) -> npt.NDArray[np.uint32]:
+    """Run the propagation. Returns one u32 per object (see ``roles``)."""
+    dwarf = program.dwarf
+    types = dwarf.types
+    kt = kernel_types(types)
+    lay = program.layouts
+    swiss = lay.struct("internal/runtime/maps.Map") is not None and lay.struct("runtime.hmap") is None
+    offsets = {
+        "swiss": int(swiss),
+        "map_ptr": lay.offset("internal/runtime/maps.Map", "dirPtr") if swiss else lay.offset("runtime.hmap", "buckets"),
+        "map_len": lay.offset("internal/runtime/maps.Map", "dirLen", 0),
+        "map_old": lay.offset("runtime.hmap", "oldbuckets", 0),
+        "map_extra": lay.offset("runtime.hmap", "extra", 0),
+        "table_groups": lay.offset("internal/runtime/maps.table", "groups", 0),
+        "chan_buf": lay.need("runtime.hchan", "buf").offset,
+    }
+    if offsets["map_ptr"] < 0:
+        raise GosnapError(
+            "the executable's DWARF describes no map of the runtime", "this Go version is not known to gosnap"
+        )
+    closures = dwarf.closures
+    heap.set_types(
+        kt.kind,
+        np.ascontiguousarray(kt.size, np.int64),
+        kt.elem,
+        np.ascontiguousarray(kt.length, np.int64),
+        kt.impl,
+        kt.iface,
+        np.ascontiguousarray(kt.field_start, np.int64),
+        kt.field_offset,
+        kt.field_type,
+        kt.part,
+        kt.owner,
+        kt.owner_role,
+        (closures.pc + np.uint64(program.bias)).astype(np.uint64),
+        np.ascontiguousarray(closures.start, np.int64),
+        np.ascontiguousarray(closures.offset, np.int64),
+        np.ascontiguousarray(closures.type, np.int32),
+        slot_sizes(),
+        offsets,
+    )
+    out = np.zeros(heap.nobjects, np.uint32)
+    globals_ = dwarf.globals
+    address = (globals_.addr + np.uint64(program.bias)).astype(np.uint64)
+    heap.propagate(address, np.ascontiguousarray(globals_.type, np.int32), out)
+    return out
+
+
+def set_runtime_types(program: GoProgram, heap: Heap) -> None:
+    """Tell the kernel which runtime type is which row of the type table."""
+    types = program.dwarf.types
+    module = program.modules[0]
+    rows = np.flatnonzero(types.rtype >= 0)
+    order = rows[np.argsort(types.rtype[rows], kind="stable")]
+    heap.set_runtime_types(
+        module.types,
+        module.etypes,
+        np.ascontiguousarray(types.rtype[order], np.int64),
+        order.astype(np.int32),
+        # the flag "stored directly in an interface" moved from Kind_ to TFlag in Go 1.26 (internal/abi/type.go)
+        program.minor <= 25,
+        # TFlagGCMaskOnDemand came with Go 1.24, when GC programs went
+        program.minor >= 24,
+    )
+
+
+@dataclass
+class TypeRow:
+    """Objects of one type in spans of one class. ``key``: the u32 of ``roles``."""
+
+    key: int
+    spanclass: int
+    objects: int
+    bytes: int
+    name: str
+    kind: str
+
+
+def name_rows(program: GoProgram, rows: list[tuple[int, int, int, int]]) -> list[TypeRow]:
+    """Attach names to the kernel's (otype, span class, objects, bytes); untyped rows get an empty name."""
+    types = program.dwarf.types
+    swiss = program.layouts.struct("runtime.hmap") is None
+    cache: dict[int, tuple[str, str]] = {}
+    out = []
+    for key, spanclass, objects, size in rows:
+        if key not in cache:
+            cache[key] = _name(program, types, swiss, key)
+        name, kind = cache[key]
+        out.append(TypeRow(key, spanclass, objects, size, name, kind))
+    return out
+
+
+def _name(program: GoProgram, types: TypeTable, swiss: bool, key: int) -> tuple[str, str]:
+    if key == 0:
+        return "", ""
+    role, row = Role(key >> ROLE_SHIFT), key & ROW_MASK
+    if role in (Role.STRING, Role.TINY):
+        return object_name(role, "", swiss), object_kind(role, 0)
+    if role is Role.CLOSURE:
+        return object_name(role, program.dwarf.closures.name[row], swiss), object_kind(role, 0)
+    if role in (Role.RTYPE, Role.RTYPE_ARRAY):
+        if row == NO_ROW:
+            return object_name(role, "(type made at run time)", swiss), object_kind(role, 0)
+        name, kind = rtype_name(program, program.modules[0].types + row * 8)
+        return object_name(role, name, swiss), object_kind(role, kind)
+    return object_name(role, types.name[row], swiss), object_kind(role, int(types.kind[row]))

@@ -1,0 +1,217 @@
+"""Where the RSS of the process went: every resident page gets exactly one row."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gosnap._kernels.heap import Heap
+from gosnap.goruntime.arenas import ARENA_BYTES, arena_starts, metadata_addresses, metadata_ranges, work_buffer_spans
+from gosnap.goruntime.program import GoProgram
+from gosnap.goruntime.sizeclasses import PAGE_SIZE
+from gosnap.goruntime.spans import Spans
+from gosnap.target.image import PAGE_PRESENT, PAGE_ZERO, Image
+
+U64 = npt.NDArray[np.uint64]
+Intervals = list[tuple[int, int]]
+
+OBJECTS = "allocated objects"
+FREE_SLOTS = "free slots in spans"
+IDLE = "idle heap pages"
+STACKS = "goroutine stacks"
+METADATA = "runtime metadata"
+GLOBALS = "globals (data, bss)"
+FILES = "binary and file mappings"
+OUTSIDE = "outside Go (cgo, mmap, thread stacks)"
+UNEXPLAINED = "not explained"
+
+
+@dataclass
+class Pages:
+    """Resident memory as sorted runs, with the bytes below any address in O(log n)."""
+
+    start: U64
+    end: U64
+
+    def __post_init__(self) -> None:
+        self._below = np.concatenate([[0], np.cumsum(self.end - self.start)]).astype(np.int64)
+
+    def below(self, address: U64) -> npt.NDArray[np.int64]:
+        """Resident bytes below each address."""
+        i = np.searchsorted(self.start, address, side="right")
+        before = self._below[np.maximum(i - 1, 0)]
+        last = np.maximum(i - 1, 0)
+        inside = np.minimum(address, self.end[last]) - np.minimum(self.start[last], address)
+        return np.where(i > 0, before + inside.astype(np.int64), 0)
+
+    def within(self, intervals: Intervals) -> int:
+        """Resident bytes inside disjoint intervals."""
+        if not intervals or not len(self.start):
+            return 0
+        table = np.asarray(intervals, np.uint64).reshape(-1, 2)
+        return int((self.below(table[:, 1].copy()) - self.below(table[:, 0].copy())).sum())
+
+
+def resident_pages(image: Image) -> Pages:
+    """The pages that count towards RSS; for a core, the bytes that it holds."""
+    if image.resident is None:
+        start, end = image.space.start, image.space.end
+    else:
+        r = image.resident
+        keep = ((r.flags & np.uint64(PAGE_PRESENT)) != 0) & ((r.flags & np.uint64(PAGE_ZERO)) == 0)
+        start, end = r.start[keep], r.end[keep]
+    order = np.argsort(start, kind="stable")
+    return Pages(start[order].astype(np.uint64), end[order].astype(np.uint64))
+
+
+def subtract(intervals: Intervals, holes: Intervals) -> Intervals:
+    """What of the sorted, disjoint ``intervals`` is in none of the sorted, disjoint ``holes``."""
+    out: Intervals = []
+    j = 0
+    for start, end in intervals:
+        while j < len(holes) and holes[j][1] <= start:
+            j += 1
+        k = j
+        while k < len(holes) and holes[k][0] < end:
+            if holes[k][0] > start:
+                out.append((start, holes[k][0]))
+            start = max(start, holes[k][1])
+            k += 1
+        if start < end:
+            out.append((start, end))
+    return out
+
+
+def merge(intervals: Intervals) -> Intervals:
+    """Sorted and disjoint."""
+    out: Intervals = []
+    for start, end in sorted(intervals):
+        if start >= end:
+            continue
+        if out and start <= out[-1][1]:
+            out[-1] = (out[-1][0], max(end, out[-1][1]))
+        else:
+            out.append((start, end))
+    return out
+
+
+def _length(intervals: Intervals) -> int:
+    return sum(end - start for start, end in intervals)
+
+
+@dataclass
+class Regions:
+    """The rows of the reconciliation and what ``spans`` says of the page heap."""
+
+    rows: list[dict[str, Any]]
+    page_heap: dict[str, int]
+    rss_bytes: int
+    accounted_bytes: int
+
+
+def reconcile(program: GoProgram, heap: Heap, spans: Spans) -> Regions:
+    """Give every resident page of the target one row. Rows: region, bytes (resident), virtual_bytes, note."""
+    image = program.image
+    pages = resident_pages(image)
+    n = len(spans)
+    alloc, total = np.zeros(n, np.uint64), np.zeros(n, np.uint64)
+    heap.resident(pages.start, pages.end, alloc, total)
+    arena_list = arena_starts(program)
+    maps = image.mappings
+    mapped: Intervals = []
+    files: Intervals = []
+    kernel: Intervals = []
+    named_go: Intervals = []
+    reserved: Intervals = []
+    for i in range(len(maps)):
+        interval = (int(maps.start[i]), int(maps.end[i]))
+        path = maps.path[i]
+        if path in ("[vdso]", "[vvar]", "[vsyscall]", "[vvar_vclock]"):
+            kernel.append(interval)
+        elif path.startswith("/") or (maps.inode[i] and not path.startswith("[")):
+            files.append(interval)
+        elif path.startswith("[anon: Go: "):
+            named_go.append(interval)
+        elif maps.perms[i].startswith("---"):
+            reserved.append(interval)
+        else:
+            mapped.append(interval)
+    arenas = merge([(a, a + ARENA_BYTES) for a in arena_list])
+    readable = merge(mapped + named_go)
+    arena_mapped = [x for x in _intersect(readable, arenas)]
+    span_rows: Intervals = list(
+        zip(spans.base.tolist(), (spans.base + spans.npages * np.uint64(PAGE_SIZE)).tolist(), strict=True)
+    )
+    wbufs = work_buffer_spans(program)
+    stack_spans: Intervals = []
+    work_spans: Intervals = []
+    for base, npages in zip(spans.manual_base.tolist(), spans.manual_npages.tolist(), strict=True):
+        (work_spans if base in wbufs else stack_spans).append((base, base + npages * PAGE_SIZE))
+    objects, in_spans = int(alloc.sum()), int(total.sum())
+    stacks, work = pages.within(stack_spans), pages.within(work_spans)
+    in_arenas = pages.within(arenas)
+    idle = in_arenas - in_spans - stacks - work
+    object_bytes = int((spans.counts.astype(np.uint64) * spans.elemsize).sum())
+    span_bytes = _length(span_rows)
+    used = merge(span_rows + stack_spans + work_spans)
+    idle_virtual = _length(subtract(arena_mapped, used))
+
+    outside_arenas = subtract(readable, arenas)
+    globals_ = merge(
+        [
+            (getattr(m, lo), getattr(m, hi))
+            for m in program.modules
+            for lo, hi in (("noptrdata", "enoptrbss"), ("data", "edata"), ("bss", "ebss"))
+        ]
+    )
+    anonymous = subtract(outside_arenas, globals_)
+    file_only = subtract(merge(files), globals_)
+    known = metadata_addresses(program, spans, arena_list)
+    ranges = metadata_ranges(program)
+    named = merge(named_go)
+    meta: Intervals = []
+    other: Intervals = []
+    for interval in anonymous:
+        at = int(np.searchsorted(known, np.uint64(interval[0])))
+        holds = at < len(known) and int(known[at]) < interval[1]
+        holds = holds or bool(_intersect([interval], ranges)) or bool(_intersect([interval], named))
+        (meta if holds else other).append(interval)
+    rows: list[dict[str, Any]] = []
+
+    def row(region: str, resident: int, virtual: int, note: str) -> None:
+        rows.append({"region": region, "bytes": resident, "virtual_bytes": virtual, "note": note})
+
+    row(OBJECTS, objects, object_bytes, f"{heap.nobjects:,} objects, live or not yet collected")
+    row(FREE_SLOTS, in_spans - objects, span_bytes - object_bytes, "room in spans that are in use, and tails of spans")
+    row(IDLE, idle, idle_virtual, "kept for reuse; the scavenger gives it back to the system over time")
+    row(STACKS, stacks, _length(stack_spans), "in use and cached")
+    row(METADATA, pages.within(meta) + work, _length(meta) + _length(work_spans), "spans, bitmaps, page tables, work buffers")
+    row(GLOBALS, pages.within(globals_), _length(globals_), "package variables")
+    row(FILES, pages.within(file_only), _length(file_only), "code, read-only data, libraries, mapped files")
+    row(OUTSIDE, pages.within(other) + pages.within(kernel), _length(other) + _length(kernel), "not Go's own memory")
+    accounted = sum(r["bytes"] for r in rows)
+    rss = image.rss_bytes if image.rss_bytes is not None else int((pages.end - pages.start).sum())
+    row(UNEXPLAINED, rss - accounted, 0, "resident, but in none of the rows above")
+    page_heap = {
+        "arena_bytes": _length(arena_mapped),
+        "in_use_bytes": span_bytes,
+        "stack_bytes": _length(stack_spans),
+        "work_buffer_bytes": _length(work_spans),
+        "idle_bytes": idle,
+        "released_bytes": max(idle_virtual - idle, 0),
+    }
+    return Regions(rows, page_heap, rss, accounted)
+
+
+def _intersect(a: Intervals, b: Intervals) -> Intervals:
+    out: Intervals = []
+    j = 0
+    for start, end in a:
+        while j < len(b) and b[j][1] <= start:
+            j += 1
+        k = j
+        while k < len(b) and b[k][0] < end:
+            out.append((max(start, b[k][0]), min(end, b[k][1])))
+            k += 1
+    return out

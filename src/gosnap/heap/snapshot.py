@@ -1,0 +1,143 @@
+"""A written snapshot: opening it reads answers, it never repeats the analysis."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gosnap.errors import GosnapError
+from gosnap.heap.views import View
+
+if TYPE_CHECKING:
+    from gosnap.target.container import Reader
+
+FORMAT = 1
+_BY = {"type": "name", "package": "package", "kind": "kind", "size-class": "spanclass"}
+Row = dict[str, Any]
+
+
+def open_snapshot(path: str | Path) -> "Snapshot":
+    """Open a .gosnap file. GosnapError if it is not one, is damaged, or comes from a newer gosnap."""
+    from gosnap.target.container import Reader
+
+    reader = Reader.open(Path(path))
+    meta = reader.json("meta")
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        raise GosnapError(
+            f"{path}: a snapshot of another format ({meta.get('format') if isinstance(meta, dict) else '?'})",
+            "take it again with this version of gosnap, or read it with the version that wrote it",
+        )
+    return Snapshot(Path(path), reader, meta)
+
+
+class Snapshot:
+    """A snapshot file and its answers."""
+
+    def __init__(self, path: Path, reader: "Reader", meta: Row) -> None:
+        self.path = path
+        self.reader = reader
+        self.meta = meta
+
+    def types(
+        self, by: str = "type", match: str | None = None, sort: str = "bytes", top: int | None = 20
+    ) -> View:
+        """Objects and bytes by type, package, kind or size class; ``top`` None for all rows."""
+        return types_view(self.meta, self.reader.json("answers.types"), by=by, match=match, sort=sort, top=top)
+
+    def spans(self, top: int | None = None) -> View:
+        """The allocator by size class; ``top`` limits the rows (largest span_bytes first) and the large objects."""
+        table = self.reader.json("answers.spans")
+        rows = table["rows"]
+        left = {"rows": 0, "objects": 0, "bytes": 0}
+        if top is not None and len(rows) > top:
+            kept = sorted(rows, key=lambda r: (-r["span_bytes"], r["class"], r["scan"]))[:top]
+            cut = [r for r in rows if r not in kept]
+            left = {"rows": len(cut), "objects": sum(r["objects"] for r in cut), "bytes": sum(r["bytes"] for r in cut)}
+            rows = [r for r in rows if r in kept]
+        extra = {"states": table["states"], "page_heap": table["page_heap"], "large": table["large"][: top or 10]}
+        return self._view("spans", table["totals"], rows, left, extra)
+
+    def info(self) -> View:
+        """Target, collector, file, and the rows of the RSS."""
+        info = self.meta["info"]
+        sections = [
+            {"name": s.name, "bytes": s.raw_bytes, "stored_bytes": s.stored_bytes} for s in self.reader.sections
+        ]
+        extra = {
+            "target": info["target"],
+            "gc": info["gc"],
+            "file": {
+                "path": str(self.path),
+                "bytes": self.path.stat().st_size,
+                "gosnap": self.meta["gosnap"],
+                "contents": self.meta["contents"],
+                "sections": sections,
+            },
+            "notes": info["notes"],
+            "timings_us": self.meta["timings_us"],
+            "dangling": self.meta["dangling"],
+        }
+        return self._view("info", info["totals"], info["rows"], None, extra)
+
+    def _view(self, kind: str, totals: dict[str, int], rows: list[Row], left: dict[str, int] | None, extra: Row) -> View:
+        view = View(kind, self.meta["snapshot"], self.meta["checks"], totals, rows, extra=extra)
+        if left is not None:
+            view.left_out = left
+        return view
+
+
+def types_view(meta: Row, table: Row, *, by: str, match: str | None, sort: str, top: int | None) -> View:
+    """Group the stored type table. ``match`` is a regular expression on the type's name."""
+    if by not in _BY:
+        raise GosnapError(f"cannot group by {by!r}", f"one of {', '.join(_BY)}")
+    pattern = _compile(match)
+    groups: dict[Any, list[int]] = {}
+    keys, names = table[_BY[by]], table["name"]
+    for i, key in enumerate(keys):
+        if pattern is not None and not pattern.search(names[i]):
+            continue
+        got = groups.setdefault(key, [0, 0, 0])
+        got[0] += table["objects"][i]
+        got[1] += table["bytes"][i]
+        if not table["typed"][i]:
+            got[2] += table["bytes"][i]
+    column = by.replace("-", "_")
+    rows = []
+    for key, (objects, size, _) in groups.items():
+        row: Row = {column: key, "objects": objects, "bytes": size}
+        if by == "size-class":
+            row = {column: key >> 1, **_size_of(key), "objects": objects, "bytes": size}
+        rows.append(row)
+    orders: dict[str, Any] = {
+        "bytes": lambda r: (-r["bytes"], -r["objects"], str(r[column]), r.get("scan", 0)),
+        "objects": lambda r: (-r["objects"], -r["bytes"], str(r[column]), r.get("scan", 0)),
+        "name": lambda r: (r[column], r.get("scan", 0)),
+    }
+    if sort not in orders:
+        raise GosnapError(f"cannot sort by {sort!r}", f"one of {', '.join(orders)}")
+    rows.sort(key=orders[sort])
+    cut = rows[top:] if top is not None else []
+    rows = rows[:top] if top is not None else rows
+    totals = dict(meta["totals"])
+    if pattern is not None:
+        totals = {
+            "objects": sum(g[0] for g in groups.values()),
+            "bytes": sum(g[1] for g in groups.values()),
+            "untyped_bytes": sum(g[2] for g in groups.values()),
+        }
+    left = {"rows": len(cut), "objects": sum(r["objects"] for r in cut), "bytes": sum(r["bytes"] for r in cut)}
+    return View("types", meta["snapshot"], meta["checks"], totals, rows, left)
+
+
+def _size_of(spanclass: int) -> Row:
+    from gosnap.goruntime.sizeclasses import CLASS_TO_SIZE
+
+    return {"size": CLASS_TO_SIZE[spanclass >> 1], "scan": 1 - (spanclass & 1)}
+
+
+def _compile(match: str | None) -> "re.Pattern[str] | None":
+    if match is None:
+        return None
+    try:
+        return re.compile(match)
+    except re.error as e:
+        raise GosnapError(f"--match {match!r}: {e}", "give a regular expression, such as '^main\\.'") from None
