@@ -62,6 +62,9 @@ class Scanner:
                 else:
                     rows, reached = copy.pagemap_runs(self._file.fileno(), at, end, self._rows)
                 pieces.append(self._rows[:rows].copy())
+                if rows:
+                    # Past 512 rows the kernel (seen on 6.18) reports an address before the last row that it wrote.
+                    reached = max(reached, int(self._rows[rows - 1, 1]))
                 if reached <= at:
                     break
                 at = reached
