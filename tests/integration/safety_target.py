@@ -20,6 +20,9 @@ class Heartbeat:
     def word(self, index: int) -> int:
         return int(struct.unpack_from("<Q", self._map, index * 8)[0])
 
+    def at_least(self, index: int, value: int) -> bool:
+        return self.word(index) >= value
+
     def next_beat(self, limit: float) -> float:
         """Seconds until it beats again; raises when it does not."""
         began, last = time.monotonic(), self.word(BEATS)

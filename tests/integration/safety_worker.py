@@ -1,7 +1,7 @@
-"""Helper of the safety tests: forks one capturing process per line on stdin, so that killing 200 takes seconds.
+"""Helper of the safety tests: forks one capturing process per line on stdin, so that 200 kills take seconds.
 
-``python safety_worker.py PID plain|fork``; it answers each line with the PID of a process that captures in a loop, and
-with ``gone STATUS`` when that one has ended.
+``python safety_worker.py PID plain|fork``; it answers each line with the PID of a process that captures in a
+loop, and with ``gone STATUS`` when that one has ended.
 """
 
 import contextlib

@@ -8,8 +8,8 @@ Words = Any
 class Tracer:
     """The threads of one process, stopped by PTRACE_SEIZE and PTRACE_INTERRUPT.
 
-    One OS thread must make every call. When that thread ends, the kernel lets go of whatever is still held; this is
-    the way out when a thread does not answer.
+    One OS thread must make every call. When that thread ends, the kernel lets go of whatever is still held;
+    this is the way out when a thread does not answer.
     """
 
     pid: int
@@ -23,36 +23,38 @@ class Tracer:
     def stop(self, timeout: float) -> None:
         """Stops every thread, until no new one appears.
 
-        OSError: ESRCH the process is gone, EPERM not allowed or traced by another, ETIMEDOUT a thread did not stop
-        within ``timeout`` seconds (``failed_tid``).
+        OSError: ESRCH the process is gone, EPERM not allowed or traced by another, ETIMEDOUT a thread did
+        not stop within ``timeout`` seconds (``failed_tid``).
         """
     def stop_one(self, tid: int, timeout: float) -> None:
         """Stops one thread; errors as ``stop``."""
     def tids(self) -> list[int]:
         """The stopped threads."""
     def signals(self) -> dict[int, tuple[int, int]]:
-        """Per stopped thread: the signal it was about to take (0: none), the group stop it was in (0: none)."""
+        """Per stopped thread: the signal it was about to take (0: none), the group stop it was in (0:
+        none)."""
     def registers(self, tid: int, out: Words) -> None:
         """The 27 words of struct user_regs_struct (<sys/user.h>) of one stopped thread. OSError."""
     def detach(self) -> int:
-        """Lets go of every stopped thread and gives its signal back; the number that never stopped. Never raises."""
+        """Lets go of every stopped thread and gives its signal back; the number that never stopped. Never
+        raises."""
     def inject(self, tid: int, saved: Words, work: Words, timeout: float) -> tuple[int, int]:
         """Runs the system call that ``work`` sets up (27 words), then writes ``saved`` into the registers.
 
-        Returns (result of the call, pid of a child that it made or 0). The child is held by this tracer and is killed
-        with it. OSError EAGAIN: a signal came first, nothing was run; its attribute ``child`` is a child to kill.
+        Returns (result of the call, pid of a child that it made or 0). The child is held by this tracer and
+        is killed with it. OSError EAGAIN: a signal came first, nothing was run; its attribute ``child`` is
+        a child to kill.
         """
 
 def reap(pid: int, timeout: float) -> bool:
     """Collects, as its tracer, a child that was killed. True when its end was seen."""
 
-def page_scan(
-    fd: int, start: int, end: int, any_of: int, returned: int, out: Words
-) -> tuple[int, int]:
+def page_scan(fd: int, start: int, end: int, any_of: int, returned: int, out: Words) -> tuple[int, int]:
     """One PAGEMAP_SCAN ioctl (Linux 6.7) on /proc/PID/pagemap.
 
-    Rows (start, end, categories) go into ``out`` (n, 3): the pages of [start, end) in any category of ``any_of``.
-    Returns (rows written, address reached); call again from there until it is ``end``. OSError ENOTTY: no such ioctl.
+    Rows (start, end, categories) go into ``out`` (n, 3): the pages of [start, end) in any category of
+    ``any_of``. Returns (rows written, address reached); call again from there until it is ``end``. OSError
+    ENOTTY: no such ioctl.
     """
 
 def pagemap_runs(fd: int, start: int, end: int, out: Words) -> tuple[int, int]:
@@ -63,9 +65,9 @@ def copy_ranges(
 ) -> tuple[int, int]:
     """process_vm_readv of the ranges [first, last): addresses there, addresses in our own memory, bytes.
 
-    ``target`` must be valid, writable memory. Returns (bytes copied, bytes that have no page behind them and were
-    left as they were). OSError: ESRCH the process is gone, EPERM, ETIMEDOUT past ``deadline`` (``monotonic`` seconds;
-    0: none).
+    ``target`` must be valid, writable memory. Returns (bytes copied, bytes that have no page behind them
+    and were left as they were). OSError: ESRCH the process is gone, EPERM, ETIMEDOUT past ``deadline``
+    (``monotonic`` seconds; 0: none).
     """
 
 def populate(address: int, size: int) -> int:

@@ -171,7 +171,7 @@ cdef class Tracer:
         return NULL
 
     cdef int seize(self, int tid) noexcept nogil:
-        """Seizes and interrupts one thread; 1 when it is new, 0 when it was on its way out, -errno otherwise."""
+        """Seizes and interrupts one thread; 1: done, 0: it was on its way out, else -errno."""
         cdef Thread *grown
         cdef int err
         cdef char state
@@ -424,7 +424,7 @@ cdef class Tracer:
         return 0
 
     def inject(self, int tid, uint64_t[::1] saved, uint64_t[::1] work, double timeout):
-        """Runs the system call that ``work`` (27 words) sets up on a stopped thread; then puts ``saved`` back.
+        """Runs the system call that ``work`` sets up (27 words) on a stopped thread; puts ``saved`` back.
 
         Returns (result, child pid or 0).
         """
@@ -486,7 +486,7 @@ def page_scan(int fd, uint64_t start, uint64_t end, uint64_t any_of, uint64_t re
 
 
 def pagemap_runs(int fd, uint64_t start, uint64_t end, uint64_t[:, ::1] out):
-    """The same from /proc/PID/pagemap words: categories PRESENT 8, SWAPPED 16, FILE 4 (no zero page, no huge)."""
+    """The same from the words of /proc/PID/pagemap: PRESENT 8, SWAPPED 16, FILE 4; no zero page, no huge."""
     cdef uint64_t words[4096]
     cdef uint64_t at = start
     cdef uint64_t flags, last = 0

@@ -12,7 +12,8 @@ PF_X, PF_W, PF_R = 1, 2, 4
 ET_EXEC, ET_DYN, ET_CORE = 2, 3, 4
 EM_X86_64 = 62
 BUILDINFO_MAGIC = b"\xff Go buildinf:"
-"""Start of the build information that the Go linker writes (debug/buildinfo/buildinfo.go, go1.18 and later)."""
+"""Start of the build information that the Go linker writes (debug/buildinfo/buildinfo.go, go1.18 and
+later)."""
 _MAX_HEADERS = 1 << 20
 _MAX_NOTES = 1 << 26
 
@@ -48,7 +49,7 @@ class ElfHead:
 def read_head(f: BinaryIO, label: str) -> ElfHead:
     """Reads the headers; a GosnapError names the file and the offset of what is wrong."""
     size = f.seek(0, 2)
-    raw = _read(f, label, 0, 64, "the ELF header", size)
+    raw = _read(f, label, 0, 64, "the ELF header")
     if raw[:4] != b"\x7fELF":
         raise GosnapError(
             f"{label}: not an ELF file (offset 0: expected 7f 45 4c 46, found {raw[:4].hex(' ')})"
@@ -64,7 +65,7 @@ def read_head(f: BinaryIO, label: str) -> ElfHead:
     phentsize, phnum, shentsize, shnum, shstrndx = struct.unpack_from("<HHHHH", raw, 54)
     if (phnum == 0xFFFF or shnum == 0) and shoff and shentsize == 64:
         # More than 65534 of either: the true numbers stand in section header 0 (elf(5), PN_XNUM).
-        first = _read(f, label, shoff, 64, "section header 0", size)
+        first = _read(f, label, shoff, 64, "section header 0")
         if phnum == 0xFFFF:
             phnum = struct.unpack_from("<I", first, 44)[0]
         if shnum == 0:
@@ -73,17 +74,19 @@ def read_head(f: BinaryIO, label: str) -> ElfHead:
     if phnum:
         if phentsize != 56 or phnum > _MAX_HEADERS:
             raise GosnapError(
-                f"{label}: offset 54: {phnum} program headers of {phentsize} bytes, expected up to {_MAX_HEADERS} of 56"
+                f"{label}: offset 54: {phnum} program headers of {phentsize} bytes, "
+                f"expected up to {_MAX_HEADERS} of 56"
             )
-        table = _read(f, label, phoff, phnum * 56, "the program headers", size)
+        table = _read(f, label, phoff, phnum * 56, "the program headers")
         for at in range(0, phnum * 56, 56):
             kind, flags, offset, vaddr, _, filesz, memsz, _ = struct.unpack_from("<IIQQQQQQ", table, at)
             head.segments.append(Segment(kind, flags, offset, vaddr, filesz, memsz))
     return head
 
 
-def _read(f: BinaryIO, label: str, offset: int, count: int, what: str, size: int) -> bytes:
+def _read(f: BinaryIO, label: str, offset: int, count: int, what: str) -> bytes:
     raw = b""
+    size = f.seek(0, 2)
     if offset + count <= size:
         f.seek(offset)
         raw = f.read(count)
@@ -104,8 +107,8 @@ def notes(raw: bytes, label: str, offset: int) -> list[tuple[str, int, bytes]]:
         desc = at + 12 + (namesz + 3 & ~3)
         if namesz > len(raw) or descsz > len(raw) or desc + descsz > len(raw):
             raise GosnapError(
-                f"{label}: offset {offset + at}: a note of {namesz}+{descsz} bytes does not fit its segment of "
-                f"{len(raw)} bytes"
+                f"{label}: offset {offset + at}: a note of {namesz}+{descsz} bytes "
+                f"does not fit its segment of {len(raw)} bytes"
             )
         name = raw[at + 12 : at + 12 + namesz].rstrip(b"\0").decode("latin-1")
         out.append((name, kind, raw[desc : desc + descsz]))
@@ -118,12 +121,12 @@ def sections(f: BinaryIO, head: ElfHead) -> dict[str, tuple[int, int, int]]:
     if not head.shoff or not 0 < head.shnum < 1 << 16 or head.shstrndx >= head.shnum:
         return {}
     try:
-        table = _read(f, head.label, head.shoff, head.shnum * 64, "the section headers", head.size)
+        table = _read(f, head.label, head.shoff, head.shnum * 64, "the section headers")
         rows = [struct.unpack_from("<IIQQQQ", table, i * 64) for i in range(head.shnum)]
         names_at, names_size = rows[head.shstrndx][4:6]
         if names_size > 1 << 20:
             return {}
-        names = _read(f, head.label, names_at, names_size, "the section names", head.size)
+        names = _read(f, head.label, names_at, names_size, "the section names")
     except GosnapError:
         return {}
     out: dict[str, tuple[int, int, int]] = {}

@@ -1,10 +1,12 @@
 """A snapshot through a copy-on-write clone of the process: the stop lasts only as long as the clone takes.
 
-The kernel makes the clone (a plain child process) when a thread of the target runs an injected ``clone`` call (see
-``inject``). The child never runs: it is born stopped, dies with its tracer, and is collected by an injected ``wait4``.
-Where any of this is not possible the copy is taken the plain way, and the image says so.
+The kernel makes the clone (a plain child process) when a thread of the target runs an injected ``clone``
+call (see ``inject``). The child never runs: it is born stopped, dies with its tracer, and is collected by
+an injected ``wait4``. Where any of this is not possible the copy is taken the plain way, and the image says
+so.
 """
 
+import contextlib
 import errno
 import os
 import signal
@@ -14,8 +16,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-
-import numpy as np
 
 from gosnap._kernels import copy
 from gosnap.errors import GosnapError
@@ -32,6 +32,7 @@ from gosnap.target.live import (
     prepare,
     read_threads,
 )
+from gosnap.target.space import U64
 from gosnap.target.stop import run_stopped, utc_now
 
 _TRIES = 8
@@ -95,14 +96,14 @@ class Taken:
 def obstacle(s: Session) -> str:
     """Why the target must not be cloned; empty when nothing speaks against it."""
     if procfs.status(s.pid).get("Seccomp", "0") != "0":
-        return "it runs under a seccomp filter, which may end a process that makes a system call it does not expect"
+        return "it runs under a seccomp filter, which may end it for a system call that it does not expect"
     found = procfs.limits(s.pid)
     if found.limit_bytes is not None and found.usage_bytes is not None:
-        free = found.limit_bytes - found.usage_bytes
+        free = found.limit_bytes - found.usage_bytes + found.cache_bytes
         if free < s.needed // 10:
             return (
-                f"its memory limit leaves {free / 1e6:,.0f} MB, too little for pages that it writes meanwhile "
-                f"(cgroup {found.cgroup})"
+                f"its memory limit (cgroup {found.cgroup}) leaves {free / 1e6:,.0f} MB, "
+                "too little for pages that it writes meanwhile"
             )
     return ""
 
@@ -209,8 +210,8 @@ def _clone(
     s: Session,
     tracer: copy.Tracer,
     tid: int,
-    row: np.ndarray,
-    site: inject.CloneSite,  # type: ignore[type-arg]
+    row: U64,
+    site: inject.CloneSite,
 ) -> tuple[int, str]:
     """(child, "") or (0, why not)."""
     try:
@@ -236,10 +237,8 @@ def _clone(
 
 def _prefer_for_oom(child: int) -> None:
     """When memory runs out the clone must go, not the target."""
-    try:
+    with contextlib.suppress(OSError):
         Path(f"/proc/{child}/oom_score_adj").write_text("1000")
-    except OSError:
-        pass
 
 
 def _end(child: int) -> None:

@@ -1,7 +1,8 @@
-"""Watches over a capture with a clone: when gosnap dies, collects the clone that is left as a zombie of the target.
+"""Watches over a capture with a clone: when gosnap dies, collects the clone that is left as a zombie of the
+target.
 
-A process of its own (``python -m gosnap.target.guard PID``), because nothing in a killed process can clean up. It waits
-for the end of its standard input; a ``D`` before it means that there is nothing to do.
+A process of its own (``python -m gosnap.target.guard PID``), because nothing in a killed process can clean
+up. It waits for the end of its standard input; a ``D`` before it means that there is nothing to do.
 """
 
 import os

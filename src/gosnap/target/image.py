@@ -57,6 +57,8 @@ class Limits:
     cgroup: str = ""
     limit_bytes: int | None = None
     usage_bytes: int | None = None
+    cache_bytes: int = 0
+    """The part of the usage that is file cache, which the kernel takes back when it needs to."""
     version: int = 0
 
 

@@ -1,18 +1,20 @@
 """Running one system call in a thread of a Go program, so that dying half way does no harm.
 
 The thread is one that waits in ``runtime.futex``. Its frame has size 0, its code after the call is
-``MOVL AX, ret+40(FP); RET`` and the calling convention (ABI0) has no callee-saved registers, so everything but the
-stack pointer is dead there; both callers (futexsleep, futexwakeup in os_linux.go) take any positive result as a wake-up
-and look at their condition again (runtime/sys_linux_amd64.s, os_linux.go, lock_futex.go; go1.21 to go1.27).
+``MOVL AX, ret+40(FP); RET`` and the calling convention (ABI0) has no callee-saved registers, so everything
+but the stack pointer is dead there; both callers (futexsleep, futexwakeup in os_linux.go) take any positive
+result as a wake-up and look at their condition again (runtime/sys_linux_amd64.s, os_linux.go,
+lock_futex.go; go1.21 to go1.27).
 
-- ``wait4`` is run by that very ``SYSCALL`` instruction: a thread that is left alone with these registers returns the
-  child's PID to futexsleep: a spurious wake-up.
-- ``clone`` is run by the ``SYSCALL`` of ``runtime.clone``, which has the same frame and the same code after the call in
-  the parent, ``ret+40(FP)`` too: again a spurious wake-up. The child, left alone, finds R13 (m) = 0, skips the set-up of
-  a Go thread and calls R12, which points at the code behind that call: ``exit(111)``. It runs on stack space below the
-  thread's own, in its private copy of the memory.
+- ``wait4`` is run by that very ``SYSCALL`` instruction: a thread that is left alone with these registers
+  returns the child's PID to futexsleep: a spurious wake-up.
+- ``clone`` is run by the ``SYSCALL`` of ``runtime.clone``, which has the same frame and the same code after
+  the call in the parent, ``ret+40(FP)`` too: again a spurious wake-up. The child, left alone, finds R13 (m)
+  = 0, skips the set-up of a Go thread and calls R12, which points at the code behind that call:
+  ``exit(111)``. It runs on stack space below the thread's own, in its private copy of the memory.
 
-So at no instant do the registers hold something that would run wild, and nothing is written into the target's memory.
+So at no instant do the registers hold something that would run wild, and nothing is written into the
+target's memory.
 Afterwards the interrupted wait is restarted as the kernel would have done (arch/x86/kernel/signal.c).
 """
 
@@ -84,7 +86,8 @@ def find_clone(pid: int, exe: str, label: str) -> CloneSite | None:
 
 
 def _bias(pid: int, head: elfhead.ElfHead, loads: list[elfhead.Segment]) -> int:
-    """Load address minus link address, from the entry point in the auxiliary vector (AT_ENTRY, getauxval(3))."""
+    """Load address minus link address, from the entry point in the auxiliary vector (AT_ENTRY,
+    getauxval(3))."""
     if head.type != elfhead.ET_DYN:
         return 0
     raw = Path(f"/proc/{pid}/auxv").read_bytes()
@@ -124,7 +127,8 @@ def _peek(pid: int, address: int, size: int) -> bytes:
 
 
 def restarted(row: U64) -> U64:
-    """The registers with which a thread takes up its interrupted wait, as the kernel itself would set them."""
+    """The registers with which a thread takes up its interrupted wait, as the kernel itself would set
+    them."""
     out = row.copy()
     out[RAX] = SYS_RESTART if _signed(int(row[RAX])) == _RESTART_BLOCK else SYS_FUTEX
     out[RIP] = int(row[RIP]) - 2
@@ -152,7 +156,8 @@ def wait_registers(row: U64, child: int) -> U64:
 
 
 def leftovers(pid: int, since: int) -> list[int]:
-    """Children of a process that send no signal when they end and began at or after ``since`` (ticks): our clones."""
+    """Children of a process that send no signal when they end and began at or after ``since`` (ticks): our
+    clones."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
@@ -168,7 +173,8 @@ def leftovers(pid: int, since: int) -> list[int]:
 
 
 def collect(pid: int, child: int, seconds: float) -> bool:
-    """Has the target wait for a child that has ended, by one thread, stopped for a fraction of a millisecond."""
+    """Has the target wait for a child that has ended, by one thread, stopped for a fraction of a
+    millisecond."""
     from gosnap.target.stop import run_stopped
 
     deadline = copy.monotonic() + seconds
@@ -200,7 +206,8 @@ def collect(pid: int, child: int, seconds: float) -> bool:
 
 
 def _waiting(pid: int) -> list[int]:
-    """Threads that are in a futex call now, by /proc/PID/task/TID/syscall; all threads where it cannot be read."""
+    """Threads that are in a futex call now, by /proc/PID/task/TID/syscall; all threads where it cannot be
+    read."""
     tids: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from gosnap._kernels import copy
 from gosnap.errors import GosnapError
@@ -29,8 +30,9 @@ class Wanted:
 
     low: U64
     high: U64
-    writable: np.ndarray  # type: ignore[type-arg]
-    """bool: private and writable; else read-only, of which only pages of the process's own are copied in the stop."""
+    writable: npt.NDArray[np.bool_]
+    """bool: private and writable; else read-only, of which only pages of the process's own are copied in
+    the stop."""
     file: list[int]
     """Row of the mapping when a file lies under it, else -1."""
     regions: list[tuple[int, int]]
@@ -68,8 +70,9 @@ class Clock:
 def choose(mappings: Mappings, code_in_text: bool = False) -> Wanted:
     """Private writable mappings; private read-only ones that are anonymous or belong to a mapped ELF module.
 
-    A module is a file that is also mapped executable: the program, plugins, shared libraries. Shared mappings, devices
-    and the kernel's own pages are left out. Text is left out too, unless ``code_in_text``: some linkers put read-only
+    A module is a file that is also mapped executable: the program, plugins, shared libraries. Shared
+    mappings, devices and the kernel's own pages are left out. Text is left out too, unless
+    ``code_in_text``: some linkers put read-only
     data and text into one segment.
     """
     modules = {
@@ -217,7 +220,7 @@ class Session:
         if procfs.start_time(self.pid) != self.begun:
             raise procfs.exited(self.pid)
         try:
-            label = os.readlink(f"/proc/{self.pid}/exe")
+            label = str(Path(f"/proc/{self.pid}/exe").readlink())
         except OSError:
             raise procfs.exited(self.pid) from None
         if label != self.exe_label:
@@ -233,7 +236,7 @@ def open_session(pid: int, progress: Progress | None) -> Session:
     begun = procfs.start_time(pid)
     exe = f"/proc/{pid}/exe"
     try:
-        label = os.readlink(exe)
+        label = str(Path(exe).readlink())
         facts = elfhead.go_facts(exe, label)
         with open(exe, "rb") as f:
             head = elfhead.read_head(f, label) if facts else None
@@ -243,7 +246,7 @@ def open_session(pid: int, progress: Progress | None) -> Session:
         raise procfs.exited(pid) from None
     if facts is None or head is None:
         raise GosnapError(
-            f"process {pid} ({label}) is not a Go program for linux/amd64: no Go build information in its executable",
+            f"process {pid} ({label}) is not a Go program: its executable has no Go build information",
             "`gosnap ps` lists the Go processes here",
         )
     loads = [s for s in head.segments if s.type == elfhead.PT_LOAD]
@@ -284,10 +287,11 @@ def prepare(s: Session) -> None:
 
 
 def fill_from_files(s: Session, p: Plan) -> int:
-    """Puts file contents where the process never wrote: into read-only data and untouched pages of data segments.
+    """Puts file contents where the process never wrote: into read-only data and untouched pages of data
+    segments.
 
-    These bytes cannot have changed: a mapped executable cannot be written to (ETXTBSY), and a written page is the
-    process's own, copied in the stop.
+    These bytes cannot have changed: a mapped executable cannot be written to (ETXTBSY), and a written page
+    is the process's own, copied in the stop.
     """
     filled = 0
     files: dict[int, int | None] = {}
@@ -455,8 +459,8 @@ def capture_plain(s: Session) -> Image:
 def capture(pid: int, *, fork: bool = False, progress: Progress | None = None) -> Image:
     """A snapshot of a running Go process; GosnapError where that is not possible.
 
-    The process is stopped while its memory is copied (about 0.3 s per GB), or with ``fork`` only while the kernel
-    makes a copy-on-write clone of it, from which the bytes are then read.
+    The process is stopped while its memory is copied (about 0.3 s per GB), or with ``fork`` only while the
+    kernel makes a copy-on-write clone of it, from which the bytes are then read.
     """
     s = open_session(pid, progress)
     try:

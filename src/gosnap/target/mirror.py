@@ -99,7 +99,8 @@ class Mirror:
 def pieces(low: int, high: int, start: U64, end: U64) -> list[tuple[int, int]]:
     """A region as it is, or, where it is enormous and mostly empty, only its inhabited parts.
 
-    A race-enabled program maps terabytes of shadow memory; a mirror of that in one piece would not fit anywhere.
+    A race-enabled program maps terabytes of shadow memory; a mirror of that in one piece would not fit
+    anywhere.
     """
     s, e, _, _ = pages.clip(start, end, np.array([low], np.uint64), np.array([high], np.uint64))
     if high - low <= _LARGE or pages.total(s, e) * _SPARSE >= high - low:
@@ -123,7 +124,7 @@ def _jobs(s: U64, e: U64, low: U64, high: U64, shift: U64) -> list[tuple[int, in
     chunk = first[run] + within.astype(np.uint64)
     cs = np.maximum(s[run], chunk * np.uint64(HUGE))
     ce = np.minimum(e[run], (chunk + np.uint64(1)) * np.uint64(HUGE))
-    base, where = np.unique(chunk, return_inverse=True)
+    _, where = np.unique(chunk, return_inverse=True)
     filled = np.bincount(where, weights=(ce - cs).astype(np.float64))
     dense = filled[where] >= HUGE * 0.75
     # A chunk that sticks out of its reserve stays in small pages: huge ones would reach into foreign memory.
@@ -171,7 +172,7 @@ def not_enough(needed: int) -> GosnapError:
     """The error for a copy that does not fit into memory."""
     return GosnapError(
         f"the copy needs {needed / 1e6:,.0f} MB of memory, more than is free here",
-        "free memory, or write a core on another machine (gcore) and run `gosnap capture CORE --exe FILE` there",
+        "free memory, or write a core (gcore) and run `gosnap capture CORE --exe FILE` on another machine",
     )
 
 
@@ -180,11 +181,12 @@ def check_memory(needed: int) -> None:
     if needed > procfs.memory_available():
         raise not_enough(needed)
     own = procfs.limits("self")
-    if own.limit_bytes is not None and own.usage_bytes is not None:
-        # Page cache is counted as used but can go; only what exceeds the limit alone is certain not to fit.
-        if needed > own.limit_bytes:
-            raise GosnapError(
-                f"the copy needs {needed / 1e6:,.0f} MB; gosnap's own memory limit (cgroup {own.cgroup}) is "
-                f"{own.limit_bytes / 1e6:,.0f} MB",
-                "run gosnap outside of that container or service, or raise its limit",
-            )
+    if own.limit_bytes is None or own.usage_bytes is None:
+        return
+    free = own.limit_bytes - own.usage_bytes + own.cache_bytes
+    if needed > free:
+        raise GosnapError(
+            f"the copy needs {needed / 1e6:,.0f} MB; gosnap's own memory limit (cgroup {own.cgroup}) leaves "
+            f"{free / 1e6:,.0f} MB of {own.limit_bytes / 1e6:,.0f} MB",
+            "run gosnap outside of that container or service, or raise its limit",
+        )

@@ -4,6 +4,7 @@ import errno
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from gosnap._kernels import copy
 from gosnap.target.image import (
@@ -20,6 +21,8 @@ from gosnap.target.space import U64
 TOP = 0x7FFFFFFFF000
 """The end of user addresses with four page-table levels; mappings above are asked for one by one."""
 
+I64 = npt.NDArray[np.int64]
+
 _ROWS = 1 << 16
 
 
@@ -27,7 +30,9 @@ class Scanner:
     """Reads the page table of one process; keeps /proc/PID/pagemap open so that the second scan is quick."""
 
     def __init__(self, pid: int, *, ioctl: bool | None = None) -> None:
-        self._file = open(f"/proc/{pid}/pagemap", "rb", buffering=0)
+        self._file = open(  # noqa: SIM115 - kept open, see close
+            f"/proc/{pid}/pagemap", "rb", buffering=0
+        )
         self._rows = np.empty((_ROWS, 3), dtype=np.uint64)
         self.exact = self._has_ioctl() if ioctl is None else ioctl
         """Whether the kernel tells zero pages apart (PAGEMAP_SCAN, Linux 6.7)."""
@@ -63,7 +68,8 @@ class Scanner:
                     rows, reached = copy.pagemap_runs(self._file.fileno(), at, end, self._rows)
                 pieces.append(self._rows[:rows].copy())
                 if rows:
-                    # Past 512 rows the kernel (seen on 6.18) reports an address before the last row that it wrote.
+                    # Past 512 rows the kernel (seen on 6.18) reports an address before the last row that it
+                    # wrote.
                     reached = max(reached, int(self._rows[rows - 1, 1]))
                 if reached <= at:
                     break
@@ -89,7 +95,7 @@ class Scanner:
         ]
 
 
-def clip(start: U64, end: U64, low: U64, high: U64) -> tuple[U64, U64, np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def clip(start: U64, end: U64, low: U64, high: U64) -> tuple[U64, U64, I64, I64]:
     """Cuts runs at intervals; both sorted and free of overlaps.
 
     Returns (start, end, index of the run, index of the interval) of every non-empty intersection, by address.

@@ -1,5 +1,6 @@
 """What /proc and the cgroup files say about a process. Formats: man 5 proc, man 7 cgroups."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,8 +29,8 @@ def parse_maps(text: str) -> Mappings:
         perms.append(fields[1])
         paths.append(fields[5] if len(fields) == 6 else "")
     table = np.array(rows, dtype=np.uint64).reshape(-1, 4)
-    start, end, offset, inode = (np.ascontiguousarray(table[:, i]) for i in range(4))
-    return Mappings(start=start, end=end, perms=perms, offset=offset, inode=inode, path=paths)
+    low, high, offset, inode = (np.ascontiguousarray(table[:, i]) for i in range(4))
+    return Mappings(start=low, end=high, perms=perms, offset=offset, inode=inode, path=paths)
 
 
 def read_maps(pid: int) -> Mappings:
@@ -95,7 +96,7 @@ def _cgroup_places(pid: int | str) -> Iterator[tuple[int, str]]:
     except OSError:
         return
     for line in text.splitlines():
-        number, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        number, controllers, path = [*line.split(":", 2), "", ""][:3]
         if "memory" in controllers.split(","):
             yield 1, path
         elif number == "0" and not controllers:
@@ -111,8 +112,20 @@ def _cgroup_value(folder: Path, name: str) -> int | None:
     return value if value < 1 << 60 else None  # v1 writes "no limit" as a huge number
 
 
+def _cgroup_cache(folder: Path) -> int:
+    try:
+        lines = (folder / "memory.stat").read_text().splitlines()
+    except OSError:
+        return 0
+    values = dict(line.split(maxsplit=1) for line in lines if " " in line)
+    # v1 counts children only in the total_ fields.
+    prefix = "total_" if "total_inactive_file" in values else ""
+    return sum(int(values.get(prefix + name, "0")) for name in ("inactive_file", "active_file"))
+
+
 def limits(pid: int | str) -> Limits:
-    """The tightest memory limit on the way from the process's cgroup to the root, and the usage it is set against."""
+    """The tightest memory limit on the way from the process's cgroup to the root, and the usage it is set
+    against."""
     found = Limits()
     for version, path in _cgroup_places(pid):
         mounts = ("/sys/fs/cgroup/memory",) if version == 1 else ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")
@@ -127,7 +140,7 @@ def limits(pid: int | str) -> Limits:
                 limit = _cgroup_value(folder, limit_name)
                 if limit is not None and (found.limit_bytes is None or limit < found.limit_bytes):
                     usage = _cgroup_value(folder, usage_name)
-                    found = Limits(cgroup=path, limit_bytes=limit, usage_bytes=usage, version=version)
+                    found = Limits(path, limit, usage, _cgroup_cache(folder), version)
                 folder = folder.parent
     return found
 
@@ -154,15 +167,16 @@ def exited(pid: int) -> GosnapError:
 def no_such_process(pid: int) -> GosnapError:
     """The error for a PID that /proc does not have; it says so when the number belongs elsewhere."""
     try:
-        own = os.readlink("/proc/self/ns/pid")
+        own = str(Path("/proc/self/ns/pid").readlink())
         nested = len(status(os.getpid()).get("NSpid", "").split()) > 1 or _in_container()
     except OSError:
         own, nested = "", False
     hint = "`gosnap ps` lists the Go processes here"
     if nested:
         hint += (
-            f"; gosnap itself runs in a container (PID namespace {own}): a PID of the host or of another container "
-            "is not visible here. Run gosnap on the host, or inside that container with the PID it has there"
+            f"; gosnap itself runs in a container (PID namespace {own}): a PID of the host or of another "
+            "container is not visible here. "
+            "Run gosnap on the host, or inside that container with the PID it has there"
         )
     return GosnapError(f"no process {pid} here", hint)
 
@@ -178,15 +192,13 @@ def permission_error(pid: int) -> GosnapError:
     if tracer not in {"", "0"}:
         name = status(int(tracer)).get("Name", "?")
         return GosnapError(
-            f"process {pid} is already traced by {name} (pid {tracer}); the kernel allows one tracer at a time",
+            f"process {pid} is already traced by {name} (pid {tracer}); the kernel allows only one tracer",
             f"detach or end {name} (a debugger or strace) first",
         )
     owner = facts.get("Uid", "?").split()[0] if facts else "?"
     scope = ""
-    try:
+    with contextlib.suppress(OSError):
         scope = Path("/proc/sys/kernel/yama/ptrace_scope").read_text().strip()
-    except OSError:
-        pass
     me = os.geteuid()
     why = f"no permission to trace process {pid}"
     if owner not in {"?", str(me)}:
@@ -197,11 +209,14 @@ def permission_error(pid: int) -> GosnapError:
         hint = (
             "run gosnap with sudo, or `sysctl kernel.yama.ptrace_scope=0`"
             if scope != "3"
-            else "ptrace_scope 3 forbids tracing until the next boot; take a core instead (gosnap capture CORE)"
+            else "ptrace_scope 3 forbids tracing until the next boot; use a core (gosnap capture CORE)"
         )
     else:
         hint = "run gosnap with sudo or with the capability CAP_SYS_PTRACE"
-    hint += "; in a container add `--cap-add=SYS_PTRACE` (docker) or securityContext.capabilities SYS_PTRACE (Kubernetes)"
+    hint += (
+        "; in a container add `--cap-add=SYS_PTRACE` (docker) "
+        "or securityContext.capabilities SYS_PTRACE (Kubernetes)"
+    )
     return GosnapError(why, hint)
 
 
@@ -225,7 +240,7 @@ def check(pid: int) -> None:
     if facts.get("TracerPid", "0") != "0":
         raise permission_error(pid)
     try:
-        os.readlink(f"/proc/{pid}/exe")
+        str(Path(f"/proc/{pid}/exe").readlink())
         with open(f"/proc/{pid}/maps", "rb") as maps:
             maps.read(1)
     except PermissionError:

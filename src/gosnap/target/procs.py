@@ -36,7 +36,7 @@ class ProcInfo:
 def list_go_processes(*, probe: bool = True) -> list[ProcInfo]:
     """The Go processes of this PID namespace, by PID; processes that cannot be looked into are left out.
 
-    ``probe`` asks listening sockets on this machine's own addresses for /debug/pprof/, with a short time limit.
+    ``probe`` asks listening sockets of these processes for /debug/pprof/, with a short time limit.
     """
     seen: dict[tuple[int, int, int], elfhead.GoFacts | None] = {}
     found = [p for pid in _pids() if (p := _look(pid, seen)) is not None]
@@ -77,15 +77,17 @@ def list_go_processes(*, probe: bool = True) -> list[ProcInfo]:
 
 
 def _pids() -> list[int]:
-    return sorted(int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid())
+    return sorted(
+        int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and int(p.name) != os.getpid()
+    )
 
 
 def _look(pid: int, seen: dict[tuple[int, int, int], elfhead.GoFacts | None]) -> ProcInfo | None:
     exe = f"/proc/{pid}/exe"
     facts: elfhead.GoFacts | None
     try:
-        label = os.readlink(exe)
-        st = os.stat(exe)
+        label = str(Path(exe).readlink())
+        st = Path(exe).stat()
         key = (st.st_dev, st.st_ino, st.st_mtime_ns)
         if key not in seen:
             seen[key] = elfhead.go_facts(exe, label)
@@ -138,7 +140,8 @@ def _info(pid: int, program: str, facts: elfhead.GoFacts, status: dict[str, str]
 
 
 def parse_tcp(text: str) -> dict[int, tuple[str, int]]:
-    """socket inode -> (address to connect to, port) of the listening lines of /proc/net/tcp or tcp6 (proc(5))."""
+    """socket inode -> (address to connect to, port) of the listening lines of /proc/net/tcp or tcp6
+    (proc(5))."""
     out: dict[int, tuple[str, int]] = {}
     for line in text.splitlines()[1:]:
         fields = line.split()
@@ -171,12 +174,12 @@ def _listening() -> dict[int, tuple[str, int]]:
 def _sockets(pid: int, listening: dict[int, tuple[str, int]]) -> list[tuple[str, int]]:
     out: list[tuple[str, int]] = []
     try:
-        descriptors = os.listdir(f"/proc/{pid}/fd")
+        descriptors = [p.name for p in Path(f"/proc/{pid}/fd").iterdir()]
     except OSError:
         return []
     for fd in descriptors:
         try:
-            link = os.readlink(f"/proc/{pid}/fd/{fd}")
+            link = str(Path(f"/proc/{pid}/fd/{fd}").readlink())
         except OSError:
             continue
         if link.startswith("socket:["):
@@ -187,13 +190,12 @@ def _sockets(pid: int, listening: dict[int, tuple[str, int]]) -> list[tuple[str,
 
 
 def serves_pprof(address: tuple[str, int], seconds: float = _ANSWER_SECONDS) -> bool:
-    """Whether GET /debug/pprof/ at a listening address of this machine answers as net/http/pprof's index does."""
+    """Whether GET /debug/pprof/ at a listening address of this machine answers as net/http/pprof's index
+    does."""
     try:
         with socket.create_connection(address, timeout=seconds) as s:
             host = f"[{address[0]}]" if ":" in address[0] else address[0]
-            s.sendall(
-                f"GET /debug/pprof/ HTTP/1.0\r\nHost: {host}:{address[1]}\r\nConnection: close\r\n\r\n".encode()
-            )
+            s.sendall(f"GET /debug/pprof/ HTTP/1.0\r\nHost: {host}:{address[1]}\r\n\r\n".encode())
             got = b""
             while len(got) < _MAX_ANSWER:
                 piece = s.recv(_MAX_ANSWER)

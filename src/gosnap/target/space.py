@@ -16,9 +16,10 @@ U64 = npt.NDArray[np.uint64]
 class AddressSpace:
     """Regions of a target's memory, sorted by address, none overlapping another.
 
-    ``start``, ``end`` and ``host`` are u64 columns: the bytes of [start[i], end[i]) lie at host[i] in our own memory.
-    The object keeps that memory alive. ``mapped`` holds ranges (start, end) that the target had mapped as writable
-    anonymous memory: bytes of them that are in no region were never touched and read as zero.
+    ``start``, ``end`` and ``host`` are u64 columns: the bytes of [start[i], end[i]) lie at host[i] in our
+    own memory. The object keeps that memory alive. ``mapped`` holds ranges (start, end) that the target had
+    mapped as writable anonymous memory: bytes of them that are in no region were never touched and read as
+    zero.
     """
 
     def __init__(self, mapped: Iterable[tuple[int, int]] = ()) -> None:
@@ -45,7 +46,8 @@ class AddressSpace:
             self.add_host(start, len(view), view.ctypes.data, view)
 
     def add_host(self, start: int, size: int, host: int, owner: Any) -> None:
-        """Puts ``size`` readable bytes at ``host`` in our memory at an address; ``owner`` keeps them alive."""
+        """Puts ``size`` readable bytes at ``host`` in our memory at an address; ``owner`` keeps them
+        alive."""
         end = start + size
         if size <= 0 or start < 0 or end >= 1 << 64:
             raise ReadError(f"a region of {size} bytes at {start:#x} does not fit an address space")

@@ -1,9 +1,11 @@
 """Stopping a process for as long as a function runs, and letting it go whatever happens.
 
-The kernel detaches every traced thread when the *thread* that traces it ends, however it ends. So each stop has an OS
-thread of its own: killed, crashed, or given up on, it leaves the target running (ptrace(2); exit_ptrace in the kernel).
+The kernel detaches every traced thread when the *thread* that traces it ends, however it ends. So each stop
+has an OS thread of its own: killed, crashed, or given up on, it leaves the target running (ptrace(2);
+exit_ptrace in the kernel).
 """
 
+import contextlib
 import errno
 import signal
 import threading
@@ -25,10 +27,11 @@ STOP_SECONDS = 2.0
 def run_stopped(
     pid: int, work: Callable[[copy.Tracer], T], *, only: int = 0, watchdog: float = 30.0
 ) -> tuple[T, copy.Tracer, float]:
-    """Stops a process (or its one thread ``only``), calls ``work``, lets it go: (result, tracer, CLOCK_MONOTONIC after).
+    """Stops a process (or its one thread ``only``), calls ``work``, lets it go: (result, tracer,
+    CLOCK_MONOTONIC after).
 
-    ``watchdog`` seconds later SIGALRM ends this process if it still holds the target: a hung gosnap must not hang a
-    service. Programs that handle SIGALRM themselves keep their handler.
+    ``watchdog`` seconds later SIGALRM ends this process if it still holds the target: a hung gosnap must
+    not hang a service. Programs that handle SIGALRM themselves keep their handler.
     """
     tracer = copy.Tracer(pid)
     result: list[T] = []
@@ -87,14 +90,12 @@ def _explain(pid: int, tracer: copy.Tracer, e: OSError) -> GosnapError:
     if e.errno == errno.ETIMEDOUT and tracer.failed_tid:
         tid = tracer.failed_tid
         where = ""
-        try:
+        with contextlib.suppress(OSError):
             where = Path(f"/proc/{pid}/task/{tid}/wchan").read_text().strip("\0\n 0")
-        except OSError:
-            pass
         return GosnapError(
             f"thread {tid} of process {pid} did not stop within {STOP_SECONDS:g} s"
             + (f" (it waits in the kernel, {where})" if where else ""),
-            "it is in an uninterruptible wait (a disk or network file system, say) or gets no CPU; try again later",
+            "it waits uninterruptibly (a disk or network file system, say) or gets no CPU; try again later",
         )
     return GosnapError(f"process {pid}: {e.strerror or e} ({errno.errorcode.get(e.errno or 0, '?')})")
 
