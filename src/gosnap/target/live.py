@@ -352,7 +352,7 @@ def _open_mapped(s: Session, mappings: Mappings, row: int) -> int | None:
     return None
 
 
-def count_rss(s: Session, mappings: Mappings, resident: Resident) -> tuple[int, int]:
+def count_rss(mappings: Mappings, resident: Resident) -> tuple[int, int]:
     """(resident bytes, swapped bytes) from the page runs; the kernel's own mappings do not count."""
     counted = np.array(
         [p not in procfs.NOT_MEMORY and not p.startswith(("/dev/", "anon_inode:")) for p in mappings.path]
@@ -394,7 +394,7 @@ def finish(
     )
     for part in p.parts:
         space.add_host(part.start, part.end - part.start, part.host, part.owner)
-    rss, swap = count_rss(s, p.mappings, p.resident)
+    rss, swap = count_rss(p.mappings, p.resident)
     s.scanner.close()
     return Image(
         space=space,

@@ -190,7 +190,8 @@ def permission_error(pid: int) -> GosnapError:
     facts = status(pid)
     tracer = facts.get("TracerPid", "0")
     if tracer not in {"", "0"}:
-        name = status(int(tracer)).get("Name", "?")
+        who = status(int(tracer))
+        name, tracer = who.get("Name", "?"), who.get("Tgid", tracer)  # the field names a thread
         return GosnapError(
             f"process {pid} is already traced by {name} (pid {tracer}); the kernel allows only one tracer",
             f"detach or end {name} (a debugger or strace) first",

@@ -171,13 +171,15 @@ class AddressSpace:
         """The bytes up to the first NUL, at most ``limit``; shorter where the mapping ends."""
         out = b""
         while len(out) < limit:
-            piece_size = min(256 - (addr + len(out)) % 256, limit - len(out))
-            try:
-                piece = self.read(addr + len(out), piece_size)
-            except ReadError:
+            at = addr + len(out)
+            size = min(256, limit - len(out))
+            while size and not self.contains(at, size):
+                size //= 2
+            if not size:
                 if out:
                     break
-                raise
+                self._check(at, 1)
+            piece = self.read(at, size)
             nul = piece.find(b"\0")
             if nul >= 0:
                 return out + piece[:nul]
