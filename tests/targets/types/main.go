@@ -39,11 +39,14 @@ const (
 	nSecrets  = 10
 )
 
-// Exact numbers of objects that were allocated one by one and hold just this type.
-var counts = []struct {
+type count struct {
 	name string
 	n    int
-}{
+}
+
+// Exact numbers of objects that were allocated one by one, hold just this type, and are reached through typed
+// references.
+var counts = []count{
 	{"main.Admin", nAdmins},
 	{"main.Audit", nAdmins / 10},
 	{"main.Finalized", nFinal},
@@ -51,10 +54,16 @@ var counts = []struct {
 	{"main.Leaf", nLeaves},
 	{"main.Mixed", nMixed},
 	{"main.Node", nNodes},
-	{"main.Secret", nSecrets},
 	{"main.Session", nSessions},
 	{"main.Square", nSquares + 1}, // one in a method value
 	{"main.Wide", nWides},
+}
+
+// Exact numbers too, but no typed reference in memory leads to these.
+var hidden = []count{
+	{"main.Parked", nBlocked},
+	{"main.Published", 1},
+	{"main.Secret", nSecrets},
 }
 
 // users is main.User objects made in all that stay.
@@ -412,7 +421,7 @@ func buildLibrary() {
 	request.Header.Set("X-Test", "yes")
 	where, _ = url.Parse("https://user:pass@example.org/path?q=1#f")
 	mutex, waitGroup, once = new(sync.RWMutex), new(sync.WaitGroup), new(sync.Once)
-	atomicUser.Store(newUser(4_000_000))
+	published.Store(&Published{"published", sliceUsers[5]})
 	atomicAny.Store(&Address{City: "Thun"})
 	secret := &Secret{Key: [4]uint64{1, 2, 3, 4}}
 	for i := 1; i < nSecrets; i++ {
@@ -448,8 +457,8 @@ func buildLibrary() {
 
 var woken atomic.Int64
 
-// hold keeps a user alive from its frame only.
-func hold(u *User) {
+// hold keeps an object alive from its frame only.
+func hold(u *Parked) {
 	v := <-blocked
 	woken.Add(int64(len(u.Name)))
 	runtime.KeepAlive(u)
@@ -457,22 +466,28 @@ func hold(u *User) {
 }
 
 // holdOnStack keeps a value of its own stack, with pointers in it, across the call that blocks.
-func holdOnStack(u *User) {
-	local := [4]Cell{{u, 1}, {nil, 2}, {u, 3}}
+func holdOnStack(u *Parked) {
+	local := [4]frame{{u, 1}, {nil, 2}, {u, 3}}
 	look(&local)
 	runtime.KeepAlive(&local)
 }
 
+type frame struct {
+	p *Parked
+	n int
+}
+
 //go:noinline
-func look(cells *[4]Cell) {
+func look(cells *[4]frame) {
 	p := <-freed
-	woken.Add(int64(cells[0].N))
+	woken.Add(int64(cells[0].n))
 	runtime.KeepAlive(p)
 }
 
 func buildGoroutines() {
 	for i := 0; i < nBlocked; i++ {
-		u := newUser(5_000_000 + i)
+		u := &Parked{Since: int64(i)}
+		u.Name, u.Friend = fmt.Sprint("parked ", i), sliceUsers[i]
 		if i%2 == 0 {
 			go hold(u)
 		} else {
@@ -508,7 +523,7 @@ func sum() (n uint64) {
 		len(genericU.Children), len(stack.items), len(admins), len(sessions), len(jobs), len(wides), dlist.Len(),
 		len(tiny), len(tinyBools), len(tinyBytes), len(pooled), buffer.Len(), number.BitLen(), len(finalized),
 		len(made), len(madeValues), len(anonymous), len(server.Addr), int(client.Timeout), len(request.Method),
-		len(where.Host), nodes.Value, leaves.Key, int(mixed.I64), len(cycle.Name), len(atomicUser.Load().Name),
+		len(where.Host), nodes.Value, leaves.Key, int(mixed.I64), len(cycle.Name), len(published.Load().Name),
 		int(methodValue()), int(methodExpr(Circle{1})), len(stringer.String()), int(cap(blocked)), cap(freed),
 	}
 	for _, v := range lengths {
@@ -561,6 +576,12 @@ func main() {
 			l.Raw(`{"main.User":`)
 			l.Int(uint64(users))
 			for _, c := range counts {
+				l.KeyInt(c.name, uint64(c.n))
+			}
+			l.Raw("}")
+			l.Key("hidden")
+			l.Raw("{")
+			for _, c := range hidden {
 				l.KeyInt(c.name, uint64(c.n))
 			}
 			l.Raw("}")

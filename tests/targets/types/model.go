@@ -164,6 +164,18 @@ type Secret struct {
 	Next *Secret
 }
 
+// Parked objects are held by nothing but the frame of a blocked goroutine.
+type Parked struct {
+	User
+	Since int64
+}
+
+// Published is held by an atomic.Pointer, which is an unsafe.Pointer inside.
+type Published struct {
+	Name  string
+	Owner *User
+}
+
 type fault struct {
 	Code int
 	Why  string
@@ -272,7 +284,7 @@ var (
 	mutex      *sync.RWMutex
 	waitGroup  *sync.WaitGroup
 	once       *sync.Once
-	atomicUser atomic.Pointer[User]
+	published  atomic.Pointer[Published]
 	atomicAny  atomic.Value
 	raw        unsafe.Pointer
 	rawInner   unsafe.Pointer // into the middle of a Secret
