@@ -4,7 +4,6 @@ Everything here works on host addresses inside ranges that a ``Space`` was given
 checked before it is followed. Loops run without the GIL. Columns are C-contiguous numpy arrays (or any buffer).
 """
 
-
 from typing_extensions import Buffer
 
 import numpy as np
@@ -99,7 +98,13 @@ class Heap:
         """Slot address of every object, in order."""
 
     def set_runtime_types(
-        self, types_lo: int, types_hi: int, rt_off: _I64, rt_id: _I32, direct_in_kind: bool, mask_on_demand: bool
+        self,
+        types_lo: int,
+        types_hi: int,
+        rt_off: _I64,
+        rt_id: _I32,
+        direct_in_kind: bool,
+        mask_on_demand: bool,
     ) -> None:
         """Runtime types: bounds of moduledata.types, sorted offsets from it and the type table's row of each."""
 
@@ -154,4 +159,3 @@ class Heap:
 
     def resident(self, start: _U64, end: _U64, alloc: _U64, total: _U64) -> None:
         """Per span, of the resident ranges [start, end): bytes of allocated slots, and bytes in all."""
-

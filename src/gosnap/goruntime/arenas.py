@@ -111,7 +111,13 @@ def metadata_addresses(program: GoProgram, spans: Spans, starts: list[int]) -> n
             break
         known.add(chunk)
         chunk = _pointer(program, chunk)
-    for symbol in ("runtime.allp", "runtime.allm", "runtime.mbuckets", "runtime.bbuckets", "runtime.xbuckets"):
+    for symbol in (
+        "runtime.allp",
+        "runtime.allm",
+        "runtime.mbuckets",
+        "runtime.bbuckets",
+        "runtime.xbuckets",
+    ):
         at = program.address(symbol)
         if at is not None:
             known.add(_pointer(program, at))

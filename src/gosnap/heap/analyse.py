@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from gosnap.binary.elf import ElfFile
     from gosnap.target.image import Image
 
-Progress = Callable[[str, float | None], None]
+Progress = Callable[[str, int, int], None]
+"""Called with (phase, done, all): bytes, or 0 of 0 where a phase has no measure."""
 SCAN_THREADS = 2
 
 
@@ -130,7 +131,9 @@ def _load_arena_bitmaps(program: GoProgram, space: AddressSpace, heap: Heap) -> 
         arena.append(start)
         bitmap.append(bits.ctypes.data)
         nomore.append(more.ctypes.data)
-    heap.set_arena_bitmaps(np.asarray(arena, np.uint64), np.asarray(bitmap, np.uint64), np.asarray(nomore, np.uint64))
+    heap.set_arena_bitmaps(
+        np.asarray(arena, np.uint64), np.asarray(bitmap, np.uint64), np.asarray(nomore, np.uint64)
+    )
     return keep
 
 
@@ -147,4 +150,4 @@ class _Clock:
         self.timings[phase] = (now - self._last) // 1000
         self._last = now
         if self._progress is not None:
-            self._progress(phase, None)
+            self._progress(phase, 0, 0)

@@ -87,7 +87,11 @@ def kernel_types(types: TypeTable) -> KernelTypes:
             kt.owner[impl], kt.owner_role[impl] = row, Role.CHAN
     for row in types.rows_with_prefix("sync/atomic.Pointer[", "internal/runtime/atomic.Pointer["):
         # its only trace of the type is the zero-length field `_ [0]*T` (sync/atomic/type.go)
-        array = int(types.field_type[types.field_start[row]]) if types.field_start[row + 1] > types.field_start[row] else 0
+        array = (
+            int(types.field_type[types.field_start[row]])
+            if types.field_start[row + 1] > types.field_start[row]
+            else 0
+        )
         pointer = int(types.elem[array])
         if types.kind[pointer] == KIND_POINTER and types.size[row] == 8:
             kt.kind[row], kt.elem[row] = KIND_POINTER, types.elem[pointer]
@@ -126,7 +130,9 @@ def type_objects(program: GoProgram, heap: Heap) -> npt.NDArray[np.uint32]:
     swiss = lay.struct("internal/runtime/maps.Map") is not None and lay.struct("runtime.hmap") is None
     offsets = {
         "swiss": int(swiss),
-        "map_ptr": lay.offset("internal/runtime/maps.Map", "dirPtr") if swiss else lay.offset("runtime.hmap", "buckets"),
+        "map_ptr": lay.offset("internal/runtime/maps.Map", "dirPtr")
+        if swiss
+        else lay.offset("runtime.hmap", "buckets"),
         "map_len": lay.offset("internal/runtime/maps.Map", "dirLen", 0),
         "map_old": lay.offset("runtime.hmap", "oldbuckets", 0),
         "map_extra": lay.offset("runtime.hmap", "extra", 0),

@@ -7,14 +7,20 @@ import numpy as np
 import numpy.typing as npt
 
 from gosnap._kernels.heap import Heap
-from gosnap.goruntime.arenas import ARENA_BYTES, arena_starts, metadata_addresses, metadata_ranges, work_buffer_spans
+from gosnap.goruntime.arenas import (
+    ARENA_BYTES,
+    arena_starts,
+    metadata_addresses,
+    metadata_ranges,
+    work_buffer_spans,
+)
 from gosnap.goruntime.program import GoProgram
 from gosnap.goruntime.sizeclasses import PAGE_SIZE
 from gosnap.goruntime.spans import Spans
+from gosnap.heap.intervals import Intervals, intersect, length, merge, subtract
 from gosnap.target.image import PAGE_PRESENT, PAGE_ZERO, Image
 
 U64 = npt.NDArray[np.uint64]
-Intervals = list[tuple[int, int]]
 
 OBJECTS = "allocated objects"
 FREE_SLOTS = "free slots in spans"
@@ -65,41 +71,6 @@ def resident_pages(image: Image) -> Pages:
     return Pages(start[order].astype(np.uint64), end[order].astype(np.uint64))
 
 
-def subtract(intervals: Intervals, holes: Intervals) -> Intervals:
-    """What of the sorted, disjoint ``intervals`` is in none of the sorted, disjoint ``holes``."""
-    out: Intervals = []
-    j = 0
-    for start, end in intervals:
-        while j < len(holes) and holes[j][1] <= start:
-            j += 1
-        k = j
-        while k < len(holes) and holes[k][0] < end:
-            if holes[k][0] > start:
-                out.append((start, holes[k][0]))
-            start = max(start, holes[k][1])
-            k += 1
-        if start < end:
-            out.append((start, end))
-    return out
-
-
-def merge(intervals: Intervals) -> Intervals:
-    """Sorted and disjoint."""
-    out: Intervals = []
-    for start, end in sorted(intervals):
-        if start >= end:
-            continue
-        if out and start <= out[-1][1]:
-            out[-1] = (out[-1][0], max(end, out[-1][1]))
-        else:
-            out.append((start, end))
-    return out
-
-
-def _length(intervals: Intervals) -> int:
-    return sum(end - start for start, end in intervals)
-
-
 @dataclass
 class Regions:
     """The rows of the reconciliation and what ``spans`` says of the page heap."""
@@ -139,7 +110,7 @@ def reconcile(program: GoProgram, heap: Heap, spans: Spans) -> Regions:
             mapped.append(interval)
     arenas = merge([(a, a + ARENA_BYTES) for a in arena_list])
     readable = merge(mapped + named_go)
-    arena_mapped = [x for x in _intersect(readable, arenas)]
+    arena_mapped = [x for x in intersect(readable, arenas)]
     span_rows: Intervals = list(
         zip(spans.base.tolist(), (spans.base + spans.npages * np.uint64(PAGE_SIZE)).tolist(), strict=True)
     )
@@ -153,9 +124,9 @@ def reconcile(program: GoProgram, heap: Heap, spans: Spans) -> Regions:
     in_arenas = pages.within(arenas)
     idle = in_arenas - in_spans - stacks - work
     object_bytes = int((spans.counts.astype(np.uint64) * spans.elemsize).sum())
-    span_bytes = _length(span_rows)
+    span_bytes = length(span_rows)
     used = merge(span_rows + stack_spans + work_spans)
-    idle_virtual = _length(subtract(arena_mapped, used))
+    idle_virtual = length(subtract(arena_mapped, used))
 
     outside_arenas = subtract(readable, arenas)
     globals_ = merge(
@@ -175,7 +146,7 @@ def reconcile(program: GoProgram, heap: Heap, spans: Spans) -> Regions:
     for interval in anonymous:
         at = int(np.searchsorted(known, np.uint64(interval[0])))
         holds = at < len(known) and int(known[at]) < interval[1]
-        holds = holds or bool(_intersect([interval], ranges)) or bool(_intersect([interval], named))
+        holds = holds or bool(intersect([interval], ranges)) or bool(intersect([interval], named))
         (meta if holds else other).append(interval)
     rows: list[dict[str, Any]] = []
 
@@ -183,35 +154,37 @@ def reconcile(program: GoProgram, heap: Heap, spans: Spans) -> Regions:
         rows.append({"region": region, "bytes": resident, "virtual_bytes": virtual, "note": note})
 
     row(OBJECTS, objects, object_bytes, f"{heap.nobjects:,} objects, live or not yet collected")
-    row(FREE_SLOTS, in_spans - objects, span_bytes - object_bytes, "room in spans that are in use, and tails of spans")
+    row(
+        FREE_SLOTS,
+        in_spans - objects,
+        span_bytes - object_bytes,
+        "room in spans that are in use, and tails of spans",
+    )
     row(IDLE, idle, idle_virtual, "kept for reuse; the scavenger gives it back to the system over time")
-    row(STACKS, stacks, _length(stack_spans), "in use and cached")
-    row(METADATA, pages.within(meta) + work, _length(meta) + _length(work_spans), "spans, bitmaps, page tables, work buffers")
-    row(GLOBALS, pages.within(globals_), _length(globals_), "package variables")
-    row(FILES, pages.within(file_only), _length(file_only), "code, read-only data, libraries, mapped files")
-    row(OUTSIDE, pages.within(other) + pages.within(kernel), _length(other) + _length(kernel), "not Go's own memory")
+    row(STACKS, stacks, length(stack_spans), "in use and cached")
+    row(
+        METADATA,
+        pages.within(meta) + work,
+        length(meta) + length(work_spans),
+        "spans, bitmaps, page tables, work buffers",
+    )
+    row(GLOBALS, pages.within(globals_), length(globals_), "package variables")
+    row(FILES, pages.within(file_only), length(file_only), "code, read-only data, libraries, mapped files")
+    row(
+        OUTSIDE,
+        pages.within(other) + pages.within(kernel),
+        length(other) + length(kernel),
+        "not Go's own memory",
+    )
     accounted = sum(r["bytes"] for r in rows)
     rss = image.rss_bytes if image.rss_bytes is not None else int((pages.end - pages.start).sum())
     row(UNEXPLAINED, rss - accounted, 0, "resident, but in none of the rows above")
     page_heap = {
-        "arena_bytes": _length(arena_mapped),
+        "arena_bytes": length(arena_mapped),
         "in_use_bytes": span_bytes,
-        "stack_bytes": _length(stack_spans),
-        "work_buffer_bytes": _length(work_spans),
+        "stack_bytes": length(stack_spans),
+        "work_buffer_bytes": length(work_spans),
         "idle_bytes": idle,
         "released_bytes": max(idle_virtual - idle, 0),
     }
     return Regions(rows, page_heap, rss, accounted)
-
-
-def _intersect(a: Intervals, b: Intervals) -> Intervals:
-    out: Intervals = []
-    j = 0
-    for start, end in a:
-        while j < len(b) and b[j][1] <= start:
-            j += 1
-        k = j
-        while k < len(b) and b[k][0] < end:
-            out.append((max(start, b[k][0]), min(end, b[k][1])))
-            k += 1
-    return out

@@ -41,7 +41,9 @@ class Snapshot:
         self, by: str = "type", match: str | None = None, sort: str = "bytes", top: int | None = 20
     ) -> View:
         """Objects and bytes by type, package, kind or size class; ``top`` None for all rows."""
-        return types_view(self.meta, self.reader.json("answers.types"), by=by, match=match, sort=sort, top=top)
+        return types_view(
+            self.meta, self.reader.json("answers.types"), by=by, match=match, sort=sort, top=top
+        )
 
     def spans(self, top: int | None = None) -> View:
         """The allocator by size class; ``top`` limits the rows (largest span_bytes first) and the large objects."""
@@ -51,16 +53,25 @@ class Snapshot:
         if top is not None and len(rows) > top:
             kept = sorted(rows, key=lambda r: (-r["span_bytes"], r["class"], r["scan"]))[:top]
             cut = [r for r in rows if r not in kept]
-            left = {"rows": len(cut), "objects": sum(r["objects"] for r in cut), "bytes": sum(r["bytes"] for r in cut)}
+            left = {
+                "rows": len(cut),
+                "objects": sum(r["objects"] for r in cut),
+                "bytes": sum(r["bytes"] for r in cut),
+            }
             rows = [r for r in rows if r in kept]
-        extra = {"states": table["states"], "page_heap": table["page_heap"], "large": table["large"][: top or 10]}
+        extra = {
+            "states": table["states"],
+            "page_heap": table["page_heap"],
+            "large": table["large"][: top or 10],
+        }
         return self._view("spans", table["totals"], rows, left, extra)
 
     def info(self) -> View:
         """Target, collector, file, and the rows of the RSS."""
         info = self.meta["info"]
         sections = [
-            {"name": s.name, "bytes": s.raw_bytes, "stored_bytes": s.stored_bytes} for s in self.reader.sections
+            {"name": s.name, "bytes": s.raw_bytes, "stored_bytes": s.stored_bytes}
+            for s in self.reader.sections
         ]
         extra = {
             "target": info["target"],
@@ -78,7 +89,9 @@ class Snapshot:
         }
         return self._view("info", info["totals"], info["rows"], None, extra)
 
-    def _view(self, kind: str, totals: dict[str, int], rows: list[Row], left: dict[str, int] | None, extra: Row) -> View:
+    def _view(
+        self, kind: str, totals: dict[str, int], rows: list[Row], left: dict[str, int] | None, extra: Row
+    ) -> View:
         view = View(kind, self.meta["snapshot"], self.meta["checks"], totals, rows, extra=extra)
         if left is not None:
             view.left_out = left
@@ -124,7 +137,11 @@ def types_view(meta: Row, table: Row, *, by: str, match: str | None, sort: str, 
             "bytes": sum(g[1] for g in groups.values()),
             "untyped_bytes": sum(g[2] for g in groups.values()),
         }
-    left = {"rows": len(cut), "objects": sum(r["objects"] for r in cut), "bytes": sum(r["bytes"] for r in cut)}
+    left = {
+        "rows": len(cut),
+        "objects": sum(r["objects"] for r in cut),
+        "bytes": sum(r["bytes"] for r in cut),
+    }
     return View("types", meta["snapshot"], meta["checks"], totals, rows, left)
 
 
@@ -140,4 +157,6 @@ def _compile(match: str | None) -> "re.Pattern[str] | None":
     try:
         return re.compile(match)
     except re.error as e:
-        raise GosnapError(f"--match {match!r}: {e}", "give a regular expression, such as '^main\\.'") from None
+        raise GosnapError(
+            f"--match {match!r}: {e}", "give a regular expression, such as '^main\\.'"
+        ) from None

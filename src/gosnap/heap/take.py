@@ -1,32 +1,26 @@
 """Take a snapshot: from a process or a core to a written, analysed file and its summary."""
 
 import contextlib
-import ctypes
 import os
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from gosnap._version import __version__
 from gosnap.errors import GosnapError
-from gosnap.goruntime.sizeclasses import PAGE_SIZE
 from gosnap.heap.analyse import Analysis, Progress, analyse
 from gosnap.heap.answers import span_table, type_table
-from gosnap.heap.regions import Regions, merge, reconcile, subtract
+from gosnap.heap.regions import Regions, reconcile
+from gosnap.heap.save import save_contents, save_graph
 from gosnap.heap.snapshot import FORMAT, types_view
 from gosnap.heap.views import View
 
 if TYPE_CHECKING:
     from gosnap.binary.dwarf import GoDwarf
     from gosnap.binary.elf import ElfFile
-    from gosnap.target.container import Writer
     from gosnap.target.image import Image
 
-_PIECE = 1 << 20
 TOP_ROWS = 10
 
 
@@ -39,49 +33,63 @@ def take(
     out: Path | None = None,
     force: bool = False,
     progress: Progress | None = None,
-    top: int = TOP_ROWS,
+    top: int | None = TOP_ROWS,
 ) -> View:
     """Capture ``target`` (a pid, a process name, or the path of a core) into a .gosnap file.
 
-    The view's totals: objects, bytes, untyped_bytes. Its extra keys: file, file_bytes, copied_bytes, timings_us.
+    The view's totals: objects, bytes, untyped_bytes. Its extra keys: file, file_bytes, copied_bytes, timings_us,
+    rss_bytes, notes. ``exe``: the executable of a core. GosnapError for everything that can go wrong; a file of
+    the final name exists only when all went well.
     """
     from gosnap.target.container import Writer
 
     started = time.monotonic_ns()
-    with ThreadPoolExecutor(2) as pool:
-        core = _as_core(target)
+    core = _as_core(target)
+    if core is None and exe is not None:
+        raise GosnapError(
+            "--exe goes with a core", "a live process knows its own executable: leave --exe out"
+        )
+    if core is not None and fork:
+        raise GosnapError("--fork goes with a live process, not with a core")
+    with ThreadPoolExecutor(1, thread_name_prefix="gosnap-load") as loader:
         if core is not None:
-            image, loading = _open_core(core, exe, pool)
+            image, loading = _open_core(core, exe, out, force, loader, progress)
         else:
-            image, loading = _capture(target, fork, out, force, pool, progress)
+            image, loading = _capture(target, fork, out, force, loader, progress)
         captured = time.monotonic_ns()
         path = out if out is not None else Path(default_name(image.program, image.pid))
-        with Writer(path, force=force) as writer:
-            elf, dwarf = loading.result()
-            analysis = analyse(image, elf, dwarf, progress)
-            content: Future[None] | None = None
-            if contents:
-                content = pool.submit(_write_contents, writer, analysis)
-            regions = reconcile(analysis.program, analysis.heap, analysis.spans)
-            meta = _meta(image, elf, analysis, regions, contents)
-            _write_answers(writer, analysis, regions, meta)
-            _write_graph(writer, analysis)
-            if progress is not None:
-                progress("writing", None)
-            if content is not None:
-                content.result()
-            written = time.monotonic_ns()
-            timings = {
-                **image.timings_us,
-                "capture": (captured - started) // 1000,
-                **analysis.timings_us,
-                "write": (written - captured) // 1000 - sum(analysis.timings_us.values()),
-                "total": (written - started) // 1000,
-            }
-            meta["timings_us"] = timings
-            writer.add_json("meta", meta)
-            writer.commit()
-    view = types_view(meta, type_table(analysis), by="type", match=None, sort="bytes", top=top)
+        elf, dwarf = loading.result()
+    analysis = analyse(image, elf, dwarf, progress)
+    analysed = time.monotonic_ns()
+    with (
+        Writer(path, force=force) as writer,
+        ThreadPoolExecutor(1, thread_name_prefix="gosnap-save") as saver,
+    ):
+        content: Future[None] | None = None
+        if contents:
+            content = saver.submit(save_contents, writer, analysis)
+        regions = reconcile(analysis.program, analysis.heap, analysis.spans)
+        table = type_table(analysis)
+        meta = _meta(image, elf, analysis, regions, contents)
+        writer.add_json("answers.types", table)
+        writer.add_json("answers.spans", span_table(analysis, regions))
+        save_graph(writer, analysis)
+        if progress is not None:
+            progress("writing", 0, 0)
+        if content is not None:
+            content.result()
+        written = time.monotonic_ns()
+        timings = {
+            **image.timings_us,
+            "capture": (captured - started) // 1000,
+            **analysis.timings_us,
+            "write": (written - analysed) // 1000,
+            "total": (written - started) // 1000,
+        }
+        meta["timings_us"] = timings
+        writer.add_json("meta", meta)
+        writer.commit()
+    view = types_view(meta, table, by="type", match=None, sort="bytes", top=top)
     view.kind = "capture"
     view.extra = {
         "file": str(path),
@@ -89,6 +97,7 @@ def take(
         "copied_bytes": image.copied_bytes,
         "timings_us": timings,
         "rss_bytes": meta["info"]["totals"]["rss_bytes"],
+        "contents": int(contents),
         "notes": list(image.notes),
     }
     return view
@@ -103,51 +112,61 @@ def default_name(program: str, pid: int) -> str:
 def _as_core(target: str) -> Path | None:
     """The path of a core, unless ``target`` is a pid or the name of a process."""
     path = Path(target)
-    if target.isdigit() and not path.exists():
-        return None
     if path.is_file():
-        with path.open("rb") as f:
+        with contextlib.suppress(OSError), path.open("rb") as f:
             head = f.read(18)
-        # a bare name that is also a file in this directory means the core only if it is one
-        if "/" in target or head[:4] == b"\x7fELF" and head[16:18] == b"\x04\x00":
-            return path
-        if not target.isdigit():
-            return path
-        return None
+            # a bare name or number that is also a file here means the core only if it is one
+            if "/" in target or (head[:4] == b"\x7fELF" and head[16:18] == b"\x04\x00"):
+                return path
+        return None if target.isdigit() else path
     if "/" in target:
         raise GosnapError(f"{target}: no such file", "give a pid, a process name, or the path of a core")
     return None
 
 
-def _open_core(path: Path, exe: str | None, pool: ThreadPoolExecutor) -> "tuple[Image, Future[Any]]":
+def _open_core(
+    path: Path,
+    exe: str | None,
+    out: Path | None,
+    force: bool,
+    loader: ThreadPoolExecutor,
+    progress: Progress | None,
+) -> "tuple[Image, Future[tuple[ElfFile, GoDwarf]]]":
     from gosnap.target.core import open_core
 
+    if progress is not None:
+        progress("reading the core", 0, 0)
     image = open_core(path, Path(exe) if exe else None)
-    return image, pool.submit(_load_binary, image.exe_path, image.exe_label)
+    _check_writable(out or Path(default_name(image.program, image.pid)), force)
+    elf = _open_binary(image.exe_path, image.exe_label)
+    return image, loader.submit(_load_dwarf, elf)
 
 
 def _capture(
-    target: str, fork: bool, out: Path | None, force: bool, pool: ThreadPoolExecutor, progress: Progress | None
-) -> "tuple[Image, Future[Any]]":
-    from gosnap.target import live, procs
+    target: str,
+    fork: bool,
+    out: Path | None,
+    force: bool,
+    loader: ThreadPoolExecutor,
+    progress: Progress | None,
+) -> "tuple[Image, Future[tuple[ElfFile, GoDwarf]]]":
+    from gosnap.target import live, procfs, procs
 
     pid = procs.resolve(target)
-    if out is not None:
-        _check_writable(out, force)
+    procfs.check(pid)
     exe = f"/proc/{pid}/exe"
-    live.check(pid)
-    label = exe
-    with contextlib.suppress(OSError):
+    try:
         label = os.readlink(exe)
-    if out is None:
-        _check_writable(Path(default_name(Path(label.removesuffix(" (deleted)")).name, pid)), force)
-    # the executable is read while the target runs, beside the copy
-    loading = pool.submit(_load_binary, exe, label)
-    # a binary that cannot be understood must not cost the target a stop
-    if loading.done():
-        loading.result()
-    image = live.capture(pid, fork=fork, progress=progress)
-    return image, loading
+    except PermissionError:
+        raise procfs.permission_error(pid) from None
+    except OSError:
+        raise procfs.exited(pid) from None
+    # what must fail fails before the target is stopped
+    _check_writable(out or Path(default_name(Path(label.removesuffix(" (deleted)")).name, pid)), force)
+    elf = _open_binary(exe, label)
+    # DWARF is read while the target runs, beside the copy
+    loading = loader.submit(_load_dwarf, elf)
+    return live.capture(pid, fork=fork, progress=progress), loading
 
 
 def _check_writable(path: Path, force: bool) -> None:
@@ -161,20 +180,28 @@ def _check_writable(path: Path, force: bool) -> None:
         raise GosnapError(f"{parent}: not writable", "give another place with -o FILE")
 
 
-def _load_binary(path: str, label: str) -> "tuple[ElfFile, GoDwarf]":
-    from gosnap.binary.dwarf import GoDwarf
+def _open_binary(path: str, label: str) -> "ElfFile":
+    """The executable, once it is clear that it can be understood."""
     from gosnap.binary.elf import ElfFile
 
     elf = ElfFile.open(path, label)
     if elf.go_version() is None and elf.symbol("runtime.buildVersion") is None:
-        raise GosnapError(f"{label}: not a Go program", "gosnap reads Go programs; `gosnap ps` lists those that run here")
+        raise GosnapError(
+            f"{label}: not a Go program", "gosnap reads Go programs; `gosnap ps` lists those that run here"
+        )
     if not elf.has_dwarf:
         raise GosnapError(
             f"{label}: has no DWARF (built with -ldflags=-s or -w, or stripped)",
             "build it without -ldflags='-s -w'; binaries without DWARF are not supported yet",
         )
+    return elf
+
+
+def _load_dwarf(elf: "ElfFile") -> "tuple[ElfFile, GoDwarf]":
+    from gosnap.binary.dwarf import GoDwarf
+
     dwarf = GoDwarf(elf)
-    _ = dwarf.types, dwarf.globals, dwarf.closures
+    _ = dwarf.types, dwarf.globals, dwarf.closures, elf.symbol("runtime.mheap_")
     return elf, dwarf
 
 
@@ -241,84 +268,3 @@ def _meta(image: "Image", elf: "ElfFile", a: Analysis, regions: Regions, content
         "types_base": a.program.modules[0].types,
         "bias": a.program.bias,
     }
-
-
-def _write_answers(writer: "Writer", a: Analysis, regions: Regions, meta: dict[str, Any]) -> None:
-    writer.add_json("answers.types", type_table(a))
-    writer.add_json("answers.spans", span_table(a, regions))
-
-
-def _write_graph(writer: "Writer", a: Analysis) -> None:
-    """What later verbs need of the target: spans, objects, edges, types, globals. Never a whole column in Python."""
-    s = a.spans
-    for name in (
-        *("base", "npages", "elemsize", "nelems", "spanclass", "sweep", "counts", "large_type", "specials"),
-        *("manual_base", "manual_npages"),
-    ):
-        writer.add_array(f"spans.{name}", getattr(s, name), compress=True)
-    bitmap = np.zeros(max(a.heap.words(), 1), np.uint64)
-    a.heap.bitmap(bitmap)
-    writer.add_chunked("objects.bitmap", [memoryview(bitmap).cast("B")])
-    writer.add_chunked("objects.type", [memoryview(a.otype).cast("B")])
-    writer.add_chunked("edges.degree", [memoryview(a.degree).cast("B")])
-    writer.add_chunked("edges.target", [memoryview(t).cast("B") for t in a.targets if len(t)])
-    dwarf = a.program.dwarf
-    for name, column in dwarf.types.to_columns().items():
-        writer.add_array(f"types.{name}", column, compress=True)
-    g = dwarf.globals
-    writer.add_array("globals.address", (g.addr + np.uint64(a.program.bias)).astype(np.uint64), compress=True)
-    writer.add_array("globals.type", g.type, compress=True)
-    for name, column in g.name.to_columns("name").items():
-        writer.add_array(f"globals.{name}", column, compress=True)
-
-
-def _write_contents(writer: "Writer", a: Analysis) -> None:
-    """The target's memory without free heap pages: (start, end) of each range and the bytes one after another."""
-    ranges = content_ranges(a)
-    table = np.asarray([(s, e) for s, e, _ in ranges], np.uint64).reshape(-1, 2)
-    writer.add_array("contents.start", np.ascontiguousarray(table[:, 0]), compress=True)
-    writer.add_array("contents.end", np.ascontiguousarray(table[:, 1]), compress=True)
-    writer.add_chunked("contents.bytes", _pieces(ranges))
-
-
-def content_ranges(a: Analysis) -> list[tuple[int, int, int]]:
-    """(start, end, host address) of the bytes worth keeping: all that was copied but unused pages of the heap."""
-    image = a.program.image
-    spans = a.spans
-    size = np.uint64(PAGE_SIZE)
-    used = merge(
-        list(zip(spans.base.tolist(), (spans.base + spans.npages * size).tolist(), strict=True))
-        + list(zip(spans.manual_base.tolist(), (spans.manual_base + spans.manual_npages * size).tolist(), strict=True))
-    )
-    arenas = merge([(c, c + (64 << 20)) for c in a.heap.arena_chunks()])
-    unused = subtract(arenas, used)
-    present: list[tuple[int, int]] | None = None
-    if image.resident is not None:
-        present = merge(list(zip(image.resident.start.tolist(), image.resident.end.tolist(), strict=True)))
-    out = []
-    space = image.space
-    for start, end, host in zip(space.start.tolist(), space.end.tolist(), space.host.tolist(), strict=True):
-        for s, e in subtract([(start, end)], unused):
-            parts = [(s, e)] if present is None else _clip(present, s, e)
-            out += [(x, y, host + x - start) for x, y in parts]
-    return out
-
-
-def _clip(intervals: list[tuple[int, int]], start: int, end: int) -> list[tuple[int, int]]:
-    import bisect
-
-    out = []
-    i = max(bisect.bisect_left(intervals, (start, start)) - 1, 0)
-    while i < len(intervals) and intervals[i][0] < end:
-        x, y = max(intervals[i][0], start), min(intervals[i][1], end)
-        if x < y:
-            out.append((x, y))
-        i += 1
-    return out
-
-
-def _pieces(ranges: list[tuple[int, int, int]]) -> Iterator[memoryview]:
-    for start, end, host in ranges:
-        for at in range(0, end - start, _PIECE):
-            n = min(_PIECE, end - start - at)
-            yield memoryview((ctypes.c_ubyte * n).from_address(host + at)).cast("B")

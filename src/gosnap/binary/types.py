@@ -1,0 +1,77 @@
+"""Go's static types as columns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from gosnap.binary.names import Names
+
+I64 = npt.NDArray[np.int64]
+I32 = npt.NDArray[np.int32]
+U8 = npt.NDArray[np.uint8]
+KIND_STRUCT = 25
+
+
+@dataclass
+class TypeTable:
+    """One row per type; row 0 is "no type" (void, or unknown). Typedefs and qualifiers are resolved away.
+
+    ``kind``: reflect.Kind (reflect/type.go), 0 for what only C has. ``size`` in bytes. ``elem``: row of what a
+    pointer, slice, array, channel or map holds; ``key``: of a map's keys. ``length``: of an array. ``impl``: row of
+    the runtime structure behind a map or channel (hmap, Map, hchan). ``iface``: 1 an interface without methods
+    (runtime.eface), 2 with methods (runtime.iface). ``rtype``: offset of the runtime type from moduledata.types, -1
+    where the linker kept none. Fields of row i are field_*[field_start[i] : field_start[i + 1]]; ``field_flags``: 1 for
+    an embedded field.
+    """
+
+    kind: U8
+    size: I64
+    elem: I32
+    key: I32
+    length: I64
+    impl: I32
+    iface: U8
+    rtype: I64
+    field_start: I64
+    field_offset: I64
+    field_type: I32
+    field_flags: U8
+    name: Names
+    field_name: Names
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    def type_by_name(self, name: str) -> int | None:
+        """The row of a type; where several share a name, the first structure, else the first of them."""
+        rows = list(self.name.find(name))
+        for row in rows:
+            if self.kind[row] == KIND_STRUCT:
+                return row
+        return rows[0] if rows else None
+
+    def rows_with_prefix(self, *prefixes: str) -> list[int]:
+        """Rows whose name begins with one of these."""
+        return self.name.with_prefix(*prefixes)
+
+    def to_columns(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Flat columns by name, for a snapshot."""
+        out: dict[str, npt.NDArray[np.generic]] = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if isinstance(value, Names):
+                out.update(value.to_columns(f.name))
+            else:
+                out[f.name] = value
+        return out
+
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, npt.NDArray[np.generic]]) -> "TypeTable":
+        """What ``to_columns`` made. KeyError or ValueError where something is missing or contradicts itself."""
+        values = {
+            f.name: Names.from_columns(columns, f.name) if f.type is Names else columns[f.name]
+            for f in fields(cls)
+        }
+        return cls(**values)  # type: ignore[arg-type]

@@ -1,0 +1,85 @@
+"""The columns of a snapshot file: what later verbs need of the target. Never a whole column of objects in Python."""
+
+import ctypes
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gosnap.goruntime.sizeclasses import PAGE_SIZE
+from gosnap.heap.analyse import Analysis
+from gosnap.heap.intervals import clip, merge, subtract
+
+if TYPE_CHECKING:
+    from gosnap.target.container import Writer
+
+_PIECE = 1 << 20
+
+
+def save_graph(writer: "Writer", a: Analysis) -> None:
+    """Spans, objects, edges, types and globals."""
+    s = a.spans
+    for name in (
+        *("base", "npages", "elemsize", "nelems", "spanclass", "sweep", "counts", "large_type", "specials"),
+        *("manual_base", "manual_npages"),
+    ):
+        writer.add_array(f"spans.{name}", getattr(s, name))
+    bitmap = np.zeros(max(a.heap.words(), 1), np.uint64)
+    a.heap.bitmap(bitmap)
+    writer.add_array("objects.bitmap", bitmap)
+    writer.add_array("objects.type", a.otype)
+    writer.add_array("edges.degree", a.degree)
+    writer.add_pieces("edges.target", "<u4", [memoryview(t).cast("B") for t in a.targets if len(t)])
+    dwarf = a.program.dwarf
+    for name, column in dwarf.types.to_columns().items():
+        writer.add_array(f"types.{name}", column)
+    g = dwarf.globals
+    writer.add_array("globals.address", (g.addr + np.uint64(a.program.bias)).astype(np.uint64))
+    writer.add_array("globals.type", g.type)
+    for name, column in g.name.to_columns("name").items():
+        writer.add_array(f"globals.{name}", column)
+
+
+def save_contents(writer: "Writer", a: Analysis) -> None:
+    """The target's memory without free heap pages: (start, end) of each range and the bytes one after another."""
+    ranges = content_ranges(a)
+    table = np.asarray([(s, e) for s, e, _ in ranges], np.uint64).reshape(-1, 2)
+    writer.add_array("contents.start", np.ascontiguousarray(table[:, 0]))
+    writer.add_array("contents.end", np.ascontiguousarray(table[:, 1]))
+    writer.add_pieces("contents.bytes", "|u1", _pieces(ranges))
+
+
+def content_ranges(a: Analysis) -> list[tuple[int, int, int]]:
+    """(start, end, host address) of the bytes worth keeping: all that was copied but unused pages of the heap."""
+    image = a.program.image
+    spans = a.spans
+    size = np.uint64(PAGE_SIZE)
+    used = merge(
+        list(zip(spans.base.tolist(), (spans.base + spans.npages * size).tolist(), strict=True))
+        + list(
+            zip(
+                spans.manual_base.tolist(),
+                (spans.manual_base + spans.manual_npages * size).tolist(),
+                strict=True,
+            )
+        )
+    )
+    arenas = merge([(c, c + (64 << 20)) for c in a.heap.arena_chunks()])
+    unused = subtract(arenas, used)
+    present: list[tuple[int, int]] | None = None
+    if image.resident is not None:
+        present = merge(list(zip(image.resident.start.tolist(), image.resident.end.tolist(), strict=True)))
+    out = []
+    space = image.space
+    for start, end, host in zip(space.start.tolist(), space.end.tolist(), space.host.tolist(), strict=True):
+        for s, e in subtract([(start, end)], unused):
+            parts = [(s, e)] if present is None else clip(present, s, e)
+            out += [(x, y, host + x - start) for x, y in parts]
+    return out
+
+
+def _pieces(ranges: list[tuple[int, int, int]]) -> Iterator[memoryview]:
+    for start, end, host in ranges:
+        for at in range(0, end - start, _PIECE):
+            n = min(_PIECE, end - start - at)
+            yield memoryview((ctypes.c_ubyte * n).from_address(host + at)).cast("B")
