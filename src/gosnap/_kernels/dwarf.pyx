@@ -1044,6 +1044,8 @@ cdef class Scan:
                         t.kind = 22
                     elif t.tag == 0x13:
                         t.kind = 25
+                    elif t.tag == 0x01:
+                        t.kind = 17
                 elif not t.flags & T_KIND and t.flags & T_RTYPE and t.tag == 0x0F:
                     t.kind = 26
                 kind[row] = t.kind

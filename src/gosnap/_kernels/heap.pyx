@@ -71,6 +71,7 @@ cdef enum:
     KIND_STRING = 24
     KIND_STRUCT = 25
     KIND_UNSAFE = 26
+    KIND_NODE = 28           # ours: elem if the first byte is not 0, else part (a node of a hash trie)
     KIND_VEC = 27            # ours: a pointer to elem, and their number in the next word (sync.Pool)
 
 cdef uint64_t MAX_ADDR = <uint64_t>1 << 47
@@ -433,7 +434,8 @@ cdef class Heap:
                     raise ValueError("heap: inline bitmap beyond its span")
                 s.flags |= SPAN_INLINE_BITS
             s.hbits = hbits[i]
-            s.large_type = large_type[i]
+            # a span that once held a large object keeps its type when it is cut into small slots
+            s.large_type = large_type[i] if s.flags & SPAN_LARGE else 0
             s.bit0 = words
             words += (<int64_t>nelems[i] + 63) >> 6
             lo = min(lo, base[i])
@@ -750,7 +752,11 @@ cdef class Heap:
         t.kind = kind & 31
         t.direct = (kind >> 5) & 1 if self.direct_in_kind else (tflag >> 5) & 1
         gcdata = load64(p + 32)
-        if t.size > MAX_ADDR or t.ptrbytes > t.size or t.kind == 0 or t.kind > KIND_UNSAFE or t.ptrbytes & 7:
+        if t.size > MAX_ADDR or t.ptrbytes > t.size or t.kind > KIND_UNSAFE or t.ptrbytes & 7:
+            return t
+        if t.kind == 0 and (load64(p + 16) & ~(<uint64_t>0x10 << 32) or gcdata != addr + 48):
+            # heapSetType of 1.22 and 1.23 (runtime/mbitmap.go) makes a type of its own for an object with a GC
+            # program: nothing but size, pointer bytes, TFlagUnrolledBitmap and a mask, which lies right behind it
             return t
         t.ok = 1
         if t.ptrbytes:
@@ -1287,7 +1293,8 @@ cdef class Heap:
     cdef void _assign(self, uint64_t q, int role, int32_t t, uint64_t count, bint dynamic) noexcept nogil:
         """A pointer q says: here lies a `role` of type t (count of them for arrays, bytes for strings).
 
-        Ranks: 6 the runtime itself says so; 5 the static type fits the slot's size class; 4 string or tiny
+        Ranks: 7 part of a map, channel or closure, which knows more than a header on its part does; 6 the runtime
+        itself says so (a malloc header, an interface word); 5 the static type fits the slot's size class; 4 string or tiny
         block of the right size; 3 fits but is smaller than the slot; 2 a slice into the middle; 1 a pointer
         into the middle. A higher rank replaces a lower one.
         """
@@ -1305,7 +1312,7 @@ cdef class Heap:
         if o < 0:
             return
         have = self.orank[o] & 127
-        if have == 6:
+        if have == 7 or (have == 6 and (role == ROLE_VALUE or role == ROLE_ARRAY or role == ROLE_STRING)):
             return
         s = &self.spans[si]
         base = s.base + <uint64_t>slot * s.elemsize
@@ -1320,9 +1327,13 @@ cdef class Heap:
         if role == ROLE_VALUE or role == ROLE_ARRAY:
             if t == 0:
                 return
+            if self.t_kind[t] == KIND_NODE and role == ROLE_VALUE:
+                t = self.t_elem[t] if (<const uint8_t *><size_t>(s.host + (q - s.base)))[0] else self.t_part[t]
+                if t == 0:
+                    return
             if self.t_owner[t] and off == 0 and self.t_owner_role[t]:
                 role = self.t_owner_role[t]
-                self._set(o, si, slot, role, self.t_owner[t], 6)
+                self._set(o, si, slot, role, self.t_owner[t], 7)
                 return
             size = <uint64_t>self.t_size[t]
             if size == 0:
@@ -1381,7 +1392,7 @@ cdef class Heap:
             return
         # maps, channels, closures: the runtime's own structures, always at the start of their slot
         if off == 0:
-            self._set(o, si, slot, role, t, 6)
+            self._set(o, si, slot, role, t, 7)
 
     cdef void _dynamic(self, uint64_t rtype, const uint8_t *p) noexcept nogil:
         """The data word at p (an interface's second word) holds a value of the runtime type."""
@@ -1412,7 +1423,7 @@ cdef class Heap:
         if q - self.lo >= self.l1n << ARENA_SHIFT:
             return
         o = self._find(q, &si, &slot)
-        if o < 0 or (self.orank[o] & 127) == 6:
+        if o < 0 or (self.orank[o] & 127) >= 6:
             return
         if self.types_lo <= rtype < self.types_hi and (rtype - self.types_lo) >> 3 < TYPE_MASK:
             tid = (rtype - self.types_lo) >> 3
@@ -1484,7 +1495,7 @@ cdef class Heap:
         if q - self.lo >= self.l1n << ARENA_SHIFT:
             return
         o = self._find(q, &si, &slot)
-        if o < 0 or (self.orank[o] & 127) == 6:
+        if o < 0 or (self.orank[o] & 127) == 7:
             return
         s = &self.spans[si]
         if s.flags & SPAN_HEADER or q != s.base + <uint64_t>slot * s.elemsize:
@@ -1499,7 +1510,7 @@ cdef class Heap:
             else:
                 hi = mid
         if lo < self.c_pc.shape[0] and self.c_pc[lo] == pc:
-            self._set(o, si, slot, ROLE_CLOSURE, <uint32_t>lo, 6)
+            self._set(o, si, slot, ROLE_CLOSURE, <uint32_t>lo, 7)
 
     cdef void _walk_object(self, uint32_t o, Py_ssize_t si, uint32_t slot) noexcept nogil:
         cdef SpanRow *s = &self.spans[si]
@@ -1625,10 +1636,10 @@ cdef class Heap:
                         if s.flags & SPAN_HEADER:
                             addr = load64(<const uint8_t *><size_t>(s.host + <uint64_t>slot * s.elemsize))
                         info = self._info(addr) if addr else NULL
-                        if info == NULL or not info.ok or info.size == 0:
+                        if info == NULL or not info.ok or info.size == 0 or info.kind == 0:
                             continue
                         if info.type_id and self.t_owner[info.type_id]:
-                            self._set(o, si, slot, self.t_owner_role[info.type_id], self.t_owner[info.type_id], 6)
+                            self._set(o, si, slot, self.t_owner_role[info.type_id], self.t_owner[info.type_id], 7)
                         elif info.type_id:
                             self._set(o, si, slot, ROLE_ARRAY if room >= info.size * 2 else ROLE_VALUE,
                                       <uint32_t>info.type_id, 6)

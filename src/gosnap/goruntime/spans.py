@@ -152,7 +152,8 @@ def read_spans(program: GoProgram, kernel_space: Space) -> Spans:
         alloc_bits=col("allocBits")[keep].copy(),
         mark_bits=col("gcmarkBits")[keep].copy(),
         alloc_count=col("allocCount")[keep].astype(np.uint32),
-        large_type=np.where(spanclass[keep] & 1, 0, largetype[keep]).astype(np.uint64),
+        # only a large span sets it: one cut into small slots keeps what it was before (mheap.initSpan)
+        large_type=np.where(spanclass[keep] != 0, 0, largetype[keep]).astype(np.uint64),
         specials=col("specials")[keep].copy(),
         address=pointers[keep].copy(),
         manual_base=base[keep_manual].copy(),

@@ -22,7 +22,9 @@ from gosnap.heap.typenames import object_kind, object_name
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 KIND_MAP, KIND_CHAN, KIND_POINTER, KIND_STRUCT = 21, 18, 22, 25
-KIND_VEC = 27  # the kernel's own: a pointer and, in the next word, how many values it points at
+# the kernel's own kinds
+KIND_VEC = 27  # a pointer and, in the next word, how many values it points at
+KIND_NODE = 28  # elem if the first byte is not 0, else part
 
 
 @dataclass
@@ -95,6 +97,17 @@ def kernel_types(types: TypeTable) -> KernelTypes:
         pointer = int(types.elem[array])
         if types.kind[pointer] == KIND_POINTER and types.size[row] == 8:
             kt.kind[row], kt.elem[row] = KIND_POINTER, types.elem[pointer]
+    for package in ("internal/sync", "internal/concurrent"):
+        # a node is the head of an entry or of an inner node, as its first field isEntry says
+        # (internal/sync/hashtriemap.go; internal/concurrent in Go 1.23)
+        for row in types.rows_with_prefix(f"{package}.node["):
+            arguments = types.name[row].removeprefix(f"{package}.node")
+            entry = types.type_by_name(f"{package}.entry{arguments}")
+            if entry is None:  # compiled for its shape only
+                entry = types.type_by_name(f"{package}.entry{_shaped(arguments)}")
+            inner = types.type_by_name(f"{package}.indirect{arguments}")
+            if entry is not None and inner is not None:
+                kt.kind[row], kt.elem[row], kt.part[row] = KIND_NODE, entry, inner
     pool, local = types.type_by_name("sync.Pool"), types.type_by_name("sync.poolLocal")
     if pool is not None and local is not None:
         # local and victim are unsafe.Pointers to [n]poolLocal, n in the next word (sync/pool.go)
@@ -104,6 +117,17 @@ def kernel_types(types: TypeTable) -> KernelTypes:
             if i >= 0:
                 kt.field_type[i] = n
     return kt
+
+
+def _shaped(arguments: str) -> str:
+    """The shape of type arguments, "[interface {},int]" say, as far as their names tell it."""
+    parts, depth, start = [], 0, 1
+    for i, c in enumerate(arguments):
+        depth += (c in "[{(") - (c in "]})")
+        if (c == "," and depth == 1) or (c == "]" and depth == 0):
+            parts.append("go.shape." + arguments[start:i])
+            start = i + 1
+    return f"[{','.join(parts)}]"
 
 
 def _map_parts(types: TypeTable, fields: _Fields, kt: KernelTypes, row: int) -> None:
