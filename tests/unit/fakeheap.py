@@ -127,7 +127,12 @@ class FakeHeap:
             u64([int(self.arena.ctypes.data) + s.base - self.base for s in self.spans]),
             u64([s.large_type for s in self.spans]),
             np.array([int(s.headers) for s in self.spans], np.uint8),
-            u64([0 if s.noscan or s.headers or s.sizeclass == 0 else s.npages * PAGE * 63 // 64 for s in self.spans]),
+            u64(
+                [
+                    0 if s.noscan or s.headers or s.sizeclass == 0 else s.npages * PAGE * 63 // 64
+                    for s in self.spans
+                ]
+            ),
             u64([]),
             u64([]),
         )

@@ -82,6 +82,11 @@ class Core:
     threads: tuple[int, ...] = (4242, 4243)
     auxv: dict[int, int] = field(default_factory=lambda: {9: ENTRY, 3: BASE + 64, 5: 4})
     extra: bytes = b""
+    stack: bytes = b"stack".ljust(0x1000, b"s")
+    mapped: list[tuple[int, int, int, str]] = field(default_factory=list)
+    """More rows of NT_FILE."""
+    segments: list[tuple[int, int, bytes, int]] = field(default_factory=list)
+    """More PT_LOADs: flags, address, bytes, size."""
 
     def notes(self) -> bytes:
         rows = [(BASE, BASE + 0x1000, 0, self.path), (BASE + 0x1000, BASE + 0x2000, 0x1000, self.path)]
@@ -90,7 +95,9 @@ class Core:
             note("CORE", 1, prstatus(self.threads[0], ENTRY))
             + note("CORE", 3, prpsinfo(4242, "server", "server -v "))
             + note("CORE", 6, auxv)
-            + note("CORE", 0x46494C45, ntfile([*rows, (DATA, DATA + 0x1000, 0x2000, self.path)]))
+            + note(
+                "CORE", 0x46494C45, ntfile([*rows, (DATA, DATA + 0x1000, 0x2000, self.path), *self.mapped])
+            )
             + b"".join(note("CORE", 1, prstatus(t, ENTRY)) for t in self.threads[1:])
             + self.extra
         )
@@ -103,7 +110,8 @@ class Core:
             (5, BASE, self.program[: self.text], 0x1000),
             (4, BASE + 0x1000, b"", 0x1000),
             (6, DATA, bytes(data), 0x3000),
-            (6, STACK, b"stack".ljust(0x1000, b"s"), 0x2000),
+            *self.segments,
+            (6, STACK, self.stack, 0x2000),
         ]
         at = 64 + 56 * (len(parts) + 1)
         table = phdr(4, 0, at, 0, len(notes), 0)

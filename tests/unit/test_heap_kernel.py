@@ -212,7 +212,9 @@ def test_threads_over_ranges_give_the_same_edges() -> None:
     degree = np.zeros(heap.nobjects, np.uint32)
     whole = np.frombuffer(heap.edges(0, 20, degree, True)[0], np.uint32).tolist()
     again = np.zeros(heap.nobjects, np.uint32)
-    parts = [np.frombuffer(heap.edges(lo, lo + 5, again, True)[0], np.uint32).tolist() for lo in (0, 5, 10, 15)]
+    parts = [
+        np.frombuffer(heap.edges(lo, lo + 5, again, True)[0], np.uint32).tolist() for lo in (0, 5, 10, 15)
+    ]
     assert sum(parts, []) == whole
     assert again.tolist() == degree.tolist()
 
@@ -241,13 +243,17 @@ def test_hostile_span_columns_never_crash(data: st.DataObject) -> None:
     arena = np.zeros(16 * PAGE, np.uint8)
     base = 0xC000000000
     space = Space(
-        np.array([base], np.uint64), np.array([base + len(arena)], np.uint64), np.array([arena.ctypes.data], np.uint64)
+        np.array([base], np.uint64),
+        np.array([base + len(arena)], np.uint64),
+        np.array([arena.ctypes.data], np.uint64),
     )
     numbers = st.one_of(
         st.integers(0, 64), st.integers(0, (1 << 64) - 1), st.sampled_from([PAGE, 48, 512, 1024, 32768])
     )
     n = data.draw(st.integers(1, 3))
-    columns = {k: [data.draw(numbers) for _ in range(n)] for k in ("npages", "elemsize", "nelems", "large", "hbits")}
+    columns = {
+        k: [data.draw(numbers) for _ in range(n)] for k in ("npages", "elemsize", "nelems", "large", "hbits")
+    }
     pages = [data.draw(st.integers(0, 15)) for _ in range(n)]
     host = []
     for p, npages in zip(pages, columns["npages"], strict=True):

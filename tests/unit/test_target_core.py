@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from target_files import BASE, DATA, ENTRY, STACK, Core, executable, note, ntfile, prstatus
+from target_files import BASE, DATA, ENTRY, STACK, Core, executable, header, note, ntfile, phdr, prstatus
 
 from gosnap.errors import GosnapError, ReadError
 from gosnap.target import core as core_module
@@ -184,6 +184,109 @@ def test_hostile_nt_file(count: int, rest: bytes) -> None:
     except GosnapError:
         return
     assert len(found.files) * 24 <= len(rest)
+
+
+def library(path: Path) -> bytes:
+    """A position independent module that is not Go, 0x2000 bytes of which are mapped."""
+    table = phdr(1, 5, 0, 0, 0x1000, 0x1000) + phdr(1, 4, 0x1000, 0x1000, 0x1000, 0x1000)
+    table += phdr(4, 4, 0x180, 0x180, 24, 24)
+    first = (header(3, 0x300, 3) + table).ljust(0x180, b"\0") + note("GNU", 3, b"12345678")
+    path.write_bytes(first.ljust(0x1000, b"\x90") + b"constants of the library".ljust(0x1000, b"\0"))
+    return path.read_bytes()
+
+
+LIBRARY = 0x7F0000000000
+
+
+def with_library(exe: Path, name: Path, held: bytes) -> bytes:
+    """A core as gdb writes it: the library's constants have no program header."""
+    core = Core(executable(), path=str(exe))
+    core.mapped = [
+        (LIBRARY, LIBRARY + 0x1000, 0, str(name)),
+        (LIBRARY + 0x1000, LIBRARY + 0x2000, 0x1000, str(name)),
+    ]
+    core.segments = [(5, LIBRARY, held, 0x1000)]
+    return core.build()
+
+
+def test_shared_libraries(files: tuple[Path, Path], tmp_path: Path) -> None:
+    exe, core = files
+    lib = tmp_path / "libc.so.6"
+    raw = library(lib)
+    core.write_bytes(with_library(exe, lib, raw[:0x1000]))
+    image = open_core(core)
+    assert image.space.read(LIBRARY + 0x1000, 9) == b"constants" and image.notes == []
+    assert image.mappings.path[-2] == str(lib) and image.mappings.perms[-2] == "r--p"
+    # The core holds nothing of the library: its place still tells what it is.
+    core.write_bytes(with_library(exe, lib, b""))
+    assert open_core(core).space.read(LIBRARY + 0x300, 1) == b"\x90"
+    core.write_bytes(with_library(exe, lib, raw[:0x1000].replace(b"12345678", b"87654321")))
+    image = open_core(core)
+    assert not image.space.contains(LIBRARY + 0x1000)
+    assert "GNU build id 3132333435363738, the core's is 3837363534333231" in image.notes[0]
+    lib.unlink()
+    image = open_core(core)
+    assert "No such file" in image.notes[0] and not image.space.contains(LIBRARY + 0x1000)
+
+
+def test_a_file_that_is_no_module_is_not_read(files: tuple[Path, Path], tmp_path: Path) -> None:
+    """What a core names is not trusted: its reader's files do not get into a snapshot."""
+    exe, core = files
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"password".ljust(0x2000, b"!"))
+    core.write_bytes(with_library(exe, secret, b""))
+    assert not open_core(core).space.contains(LIBRARY)
+    os.mkfifo(tmp_path / "pipe")
+    core.write_bytes(with_library(exe, tmp_path / "pipe", b""))
+    assert not open_core(core).space.contains(LIBRARY)
+
+
+def test_without_nt_file(files: tuple[Path, Path]) -> None:
+    exe, core = files
+    core.write_bytes(core.read_bytes().replace(b"ELIF", b"none"))
+    with pytest.raises(GosnapError, match="needs the executable"):
+        open_core(core)
+    image = open_core(core, exe)
+    assert image.space.read(BASE + 0x1000, 9) == b"read-only" and image.exe_label == str(exe)
+    assert image.mappings.path == [str(exe), str(exe), str(exe), ""]
+
+
+def test_arguments_from_the_stack(files: tuple[Path, Path]) -> None:
+    exe, core = files
+    auxv = {9: ENTRY, 25: STACK + 0x400, 31: STACK + 0x500}
+    made = Core(executable(), path=str(exe), auxv=auxv)
+    words = [2, STACK + 0x600, STACK + 0x610, 0, STACK + 0x620, 0]
+    words += [w for pair in [*auxv.items(), (0, 0)] for w in pair]
+    made.stack = struct.pack(f"<{len(words)}Q", *words).ljust(0x500, b"?") + b"/bin/server\0"
+    made.stack = made.stack.ljust(0x600, b"?") + b"server\0".ljust(16, b"?") + b"two words\0"
+    core.write_bytes(made.build())
+    image = open_core(core)
+    assert image.cmdline == ["server", "two words"] and image.mappings.path[-1] == "[stack]"
+
+
+def test_breakpoints_and_taken_at(files: tuple[Path, Path]) -> None:
+    exe, core = files
+    raw = bytearray(core.read_bytes())
+    at = raw.index(executable()[:0x180]) + 0x800
+    raw[at] = 0xCC
+    core.write_bytes(raw)
+    os.utime(core, ns=(0, 1_700_000_000_123_456_789))
+    assert open_core(core).taken_at == "2023-11-14T22:13:20.123Z"
+    raw[at] = 0xCB
+    core.write_bytes(raw)
+    with pytest.raises(GosnapError, match="first pages differ"):
+        open_core(core, exe)
+
+
+def test_packed_and_other_files(tmp_path: Path) -> None:
+    packed = tmp_path / "core.zst"
+    packed.write_bytes(b"\x28\xb5\x2f\xfd" + bytes(100))
+    with pytest.raises(GosnapError, match="not an ELF file") as e:
+        open_core(packed)
+    assert "zstd -d" in e.value.hint
+    with pytest.raises(GosnapError, match="not a regular file"):
+        open_core(tmp_path)
+    assert not is_core(tmp_path) and not is_core(tmp_path / "missing")
 
 
 def test_nt_file_and_prstatus() -> None:

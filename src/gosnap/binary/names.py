@@ -65,6 +65,15 @@ class Names:
                     rows.add(row)
         return sorted(rows)
 
+    def with_suffix(self, suffix: str) -> list[int]:
+        """The rows whose name ends with this, in order."""
+        wanted = suffix.encode() + b"\0"
+        rows: list[int] = []
+        at = -1
+        while (at := self.data.find(wanted, at + 1)) >= 0:
+            rows.append(int(np.searchsorted(self.offset, at, side="right")) - 1)
+        return rows
+
     def take(self, rows: npt.NDArray[np.intp]) -> "Names":
         """These rows, in this order."""
         length = (self.offset[1:] - self.offset[:-1])[rows]

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gosnap._kernels.heap import Heap
+from gosnap.binary.dwarf import Closures
 from gosnap.binary.types import TypeTable
 from gosnap.errors import GosnapError
 from gosnap.goruntime.program import GoProgram
@@ -145,6 +146,35 @@ def _map_parts(types: TypeTable, fields: _Fields, kt: KernelTypes, row: int) -> 
             kt.owner[part], kt.owner_role[part] = row, role
 
 
+def _captures(closures: Closures, types: TypeTable) -> tuple[I64, I64, I32]:
+    """Captured variables as CSR (start, offset, type), with those of method values, which DWARF does not describe.
+
+    x.Method as a value is a closure over T.Method-fm that holds a copy of x behind the function's address
+    (cmd/compile/internal/typecheck/func.go, MethodValueType: struct { F uintptr; R T }).
+    """
+    count = np.diff(closures.start)
+    extra: list[tuple[int, int]] = []
+    for row in closures.name.with_suffix("-fm"):
+        if count[row]:
+            continue
+        receiver = closures.name[row].removesuffix("-fm").rpartition(".")[0]
+        if receiver.endswith(")"):
+            package, _, name = receiver[:-1].rpartition(".(*")
+            receiver = f"*{package}.{name}"
+        found = types.type_by_name(receiver)
+        if found is not None:
+            extra.append((row, found))
+    start = closures.start.astype(np.int64)
+    if not extra:
+        return start, closures.offset.astype(np.int64), closures.type.astype(np.int32)
+    rows = np.array([r for r, _ in extra], np.int64)
+    at = start[rows]  # with no captures of its own, a function's begin where the next one's do
+    offset = np.insert(closures.offset.astype(np.int64), at, 8)
+    type_ = np.insert(closures.type.astype(np.int32), at, [t for _, t in extra])
+    start[1:] += np.cumsum(np.bincount(rows, minlength=len(count)))
+    return start, offset, type_
+
+
 def type_objects(program: GoProgram, heap: Heap) -> npt.NDArray[np.uint32]:
     """Run the propagation. Returns one u32 per object (see ``roles``)."""
     dwarf = program.dwarf
@@ -168,6 +198,7 @@ def type_objects(program: GoProgram, heap: Heap) -> npt.NDArray[np.uint32]:
             "the executable's DWARF describes no map of the runtime", "this Go version is not known to gosnap"
         )
     closures = dwarf.closures
+    captures = _captures(closures, types)
     heap.set_types(
         kt.kind,
         np.ascontiguousarray(kt.size, np.int64),
@@ -182,9 +213,7 @@ def type_objects(program: GoProgram, heap: Heap) -> npt.NDArray[np.uint32]:
         kt.owner,
         kt.owner_role,
         (closures.pc + np.uint64(program.bias)).astype(np.uint64),
-        np.ascontiguousarray(closures.start, np.int64),
-        np.ascontiguousarray(closures.offset, np.int64),
-        np.ascontiguousarray(closures.type, np.int32),
+        *captures,
         slot_sizes(),
         offsets,
     )

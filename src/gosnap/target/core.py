@@ -9,6 +9,7 @@ and memory that was never touched; gdb's gcore leaves out read-only parts of fil
 import contextlib
 import os
 import time
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,8 +24,10 @@ from gosnap.target.coreexe import (
     build_ids,
     difference,
     floor,
+    is_loaded,
     load_bias,
     open_elf,
+    open_regular,
 )
 from gosnap.target.corenotes import (
     AT_ENTRY,
@@ -51,10 +54,9 @@ _HINT = "give the executable that was running with --exe FILE"
 def is_core(path: str | Path) -> bool:
     """Whether a file begins as an ELF core does; False also for what cannot be opened."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with open(fd, "rb") as f:
-            raw = f.read(18) or b""
-    except (OSError, ValueError):
+        with open_regular(path) as f:
+            raw = f.read(18)
+    except (GosnapError, OSError):
         return False
     return len(raw) == 18 and raw[:4] == b"\x7fELF" and raw[16:18] == bytes((ET_CORE, 0))
 
@@ -70,6 +72,8 @@ class _Core:
     rows: Rows
     space: AddressSpace
     """What the core itself holds."""
+    areas: list[Segment] = field(default_factory=list)
+    """The PT_LOADs, and what else NT_FILE says was mapped, as segments without bytes in the file."""
     modules: dict[str, MappedFile | None] = field(default_factory=dict)
     """Files to fill from, by their path in NT_FILE; None for those that cannot be used."""
     remarks: list[str] = field(default_factory=list)
@@ -95,6 +99,7 @@ def open_core(path: str | Path, exe: Path | None = None) -> Image:
     else:
         label = label or program.label
         _place(core, label, program)
+    core.areas = _areas(core)
     space, zero = _fill(core)
     notes = core.notes
     name = Path(label.removesuffix(" (deleted)")).name
@@ -236,13 +241,31 @@ def _place(core: _Core, label: str, program: MappedFile) -> None:
     core.rows = Rows([*core.rows.rows, *new], core.file.label)
 
 
+def _areas(core: _Core) -> list[Segment]:
+    """gdb leaves read-only mappings of files out of the program headers; their true rights are unknown."""
+    out = list(core.segments)
+    low = [s.vaddr for s in core.segments]
+    for row in core.rows.rows:
+        at = row.start
+        i = max(bisect_right(low, at) - 1, 0)
+        while at < row.end:
+            # Skips the segment that holds `at`, and finds the next one.
+            while i < len(low) and core.segments[i].vaddr + core.segments[i].memsz <= at:
+                i += 1
+            start = low[i] if i < len(low) else row.end
+            if start > at:
+                out.append(Segment(PT_LOAD, PF_R, 0, at, 0, min(start, row.end) - at))
+            at = core.segments[i].vaddr + core.segments[i].memsz if i < len(low) else row.end
+    return sorted(out, key=lambda s: s.vaddr)
+
+
 def _fill(core: _Core) -> tuple[AddressSpace, int]:
     """(everything that can be read, bytes of it that read as zero because the core leaves them out)."""
     code = {r.path for s in core.segments if s.flags & PF_X and (r := core.rows.at(s.vaddr))}
     pieces: list[tuple[int, int, int, object]] = []
     zero: list[tuple[int, int]] = []
     lost: dict[str, int] = {}
-    for s in core.segments:
+    for s in core.areas:
         if s.filesz:
             pieces.append((s.vaddr, s.filesz, core.file.host + s.offset, core.file.data))
         at, end = s.vaddr + s.filesz, s.vaddr + s.memsz
@@ -250,17 +273,14 @@ def _fill(core: _Core) -> tuple[AddressSpace, int]:
             low, high = max(row.start, at), min(row.end, end)
             if s.flags & PF_W:
                 zero.append((at, low))
-            # A file that is no module may have been mapped shared and be another by now: left out, as in a
-            # live capture.
-            if row.path in code or row.path in core.modules:
-                module = _module(core, row.path)
-                offset = row.offset + low - row.start
-                # The kernel fills the last page of a file with zeros; so does our own mapping of it.
-                size = min(high - low, floor(module.size + PAGE - 1) - offset) if module else 0
-                if module and size > 0:
-                    pieces.append((low, size, module.host + offset, module.data))
-                elif not module:
-                    lost[row.path] = lost.get(row.path, 0) + high - low
+            module = _module(core, row.path, row.path in code)
+            offset = row.offset + low - row.start
+            # The kernel fills the last page of a file with zeros; so does our own mapping of it.
+            size = min(high - low, floor(module.size + PAGE - 1) - offset) if module else 0
+            if module and size > 0:
+                pieces.append((low, size, module.host + offset, module.data))
+            elif row.path in code:
+                lost[row.path] = lost.get(row.path, 0) + high - low
             at = high
         if s.flags & PF_W:
             zero.append((at, end))
@@ -276,23 +296,32 @@ def _fill(core: _Core) -> tuple[AddressSpace, int]:
     return space, sum(high - low for low, high in zero)
 
 
-def _module(core: _Core, path: str) -> MappedFile | None:
-    """The file of a shared library or plugin, if it is here and the one that was mapped."""
-    if path not in core.modules:
-        module: MappedFile | None = None
-        why = "too many modules"
-        if path.startswith("/") and len(core.modules) < _MAX_MODULES:
-            try:
-                module = open_elf(path)
-                why = difference(core.space, core.rows, path, {}, module)
-            except GosnapError as e:
-                why = e.message.removeprefix(f"{path}: ")
-        if why:
-            module = None
-            if len(core.remarks) < _NAMED:
-                core.remarks.append(f"{path}: not the file that was mapped, or not here: {why}")
-        core.modules[path] = module
-    return core.modules[path]
+def _module(core: _Core, path: str, code: bool) -> MappedFile | None:
+    """The file of a shared library or plugin, if it is here and the one that was mapped.
+
+    Other files may have been mapped shared and hold something else by now: they are left out, as in a live
+    capture. ``code`` says that the core has the file mapped executable; gdb leaves such mappings out.
+    """
+    if path in core.modules:
+        return core.modules[path]
+    if not code and len(core.rows.of(path)) < 2:
+        return None
+    module: MappedFile | None = None
+    why = "not an absolute path"
+    if len(core.modules) >= _MAX_MODULES:
+        why = "too many files are mapped"
+    elif path.startswith("/"):
+        try:
+            module = open_elf(path)
+            why = difference(core.space, core.rows, path, {}, module)
+        except GosnapError as e:
+            why = e.message.removeprefix(f"{path}: ")
+    if why and (code or ".so" in path) and len(core.remarks) < _NAMED:
+        core.remarks.append(f"{path}: cannot stand in for what was mapped: {why}")
+    if module and (why or not (code or is_loaded(core.rows, path, module))):
+        module = None
+    core.modules[path] = module
+    return module
 
 
 def _missing_stacks(core: _Core, space: AddressSpace) -> None:
@@ -310,7 +339,7 @@ def _missing_stacks(core: _Core, space: AddressSpace) -> None:
 
 
 def _mappings(core: _Core) -> Mappings:
-    """One row a PT_LOAD. Whether a mapping was shared a core does not say: all are given as private.
+    """One row a mapping. Whether a mapping was shared a core does not say: all are given as private.
 
     ``inode`` numbers the files from 1 on, as the core has no inodes.
     """
@@ -320,7 +349,7 @@ def _mappings(core: _Core) -> Mappings:
     paths: list[str] = []
     auxv = core.notes.auxv
     special = {auxv.get(AT_SYSINFO_EHDR, 0): "[vdso]"}
-    for s in core.segments:
+    for s in core.areas:
         row = core.rows.at(s.vaddr)
         path, offset, inode = special.get(s.vaddr, ""), 0, 0
         if row:

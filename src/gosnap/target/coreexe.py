@@ -9,13 +9,14 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from gosnap.binary import elfhead
-from gosnap.binary.elfhead import PF_W, PT_LOAD, PT_NOTE, ElfHead, Segment
-from gosnap.errors import GosnapError, ReadError
+from gosnap.binary.elfhead import PF_W, PF_X, PT_LOAD, PT_NOTE, ElfHead, Segment
+from gosnap.errors import GosnapError
 from gosnap.target.corenotes import AT_ENTRY, AT_PHDR, AT_PHNUM, FileRow
 from gosnap.target.space import U64, AddressSpace
 
@@ -72,6 +73,19 @@ class MappedFile:
         return [s for s, _ in zip(found, range(_MAX_SEGMENTS), strict=False)]
 
 
+def open_regular(path: str | Path) -> BinaryIO:
+    """Opens a regular file to read; GosnapError, which names it, for anything else and where that fails."""
+    try:
+        # Not to wait for a writer, should the name be that of a pipe.
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (OSError, ValueError) as e:
+        raise GosnapError(f"{path}: {getattr(e, 'strerror', None) or e}") from None
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise GosnapError(f"{path}: not a regular file")
+    return open(fd, "rb")
+
+
 def open_elf(path: str | Path, *, program: bool = False) -> MappedFile:
     """Maps an ELF file for amd64; GosnapError, which names it, where it is not one, OSError's reasons
     included.
@@ -79,15 +93,9 @@ def open_elf(path: str | Path, *, program: bool = False) -> MappedFile:
     With ``program`` its Go build information is looked for too.
     """
     label = str(path)
-    try:
-        # Not to wait for a writer, should the name be that of a pipe.
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except (OSError, ValueError) as e:
-        raise GosnapError(f"{label}: {getattr(e, 'strerror', None) or e}") from None
-    with open(fd, "rb") as f:
+    with open_regular(path) as f:
+        fd = f.fileno()
         facts = os.fstat(fd)
-        if not stat.S_ISREG(facts.st_mode):
-            raise GosnapError(f"{label}: not a regular file")
         if not facts.st_size:
             raise GosnapError(f"{label}: the file is empty", "was the disk full when it was written?")
         try:
@@ -144,10 +152,13 @@ class Rows:
     rows: list[FileRow]
     label: str
     starts: list[int] = field(default_factory=list)
+    paths: dict[str, list[FileRow]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rows.sort(key=lambda r: r.start)
         self.starts = [r.start for r in self.rows]
+        for r in self.rows:
+            self.paths.setdefault(r.path, []).append(r)
         for a, b in zip(self.rows, self.rows[1:], strict=False):
             if a.end > b.start:
                 raise GosnapError(
@@ -166,7 +177,7 @@ class Rows:
 
     def of(self, path: str) -> list[FileRow]:
         """The mappings of one file."""
-        return [r for r in self.rows if r.path == path]
+        return self.paths.get(path, [])
 
 
 def floor(value: int) -> int:
@@ -199,16 +210,16 @@ def headers_address(file: MappedFile) -> int | None:
 
 
 def held(space: AddressSpace, address: int, limit: int) -> bytes:
-    """The bytes from an address on that lie in one region, at most ``limit``; empty where there are none."""
+    """The bytes from an address on without a gap, at most ``limit``; empty where there are none."""
     if not 0 <= address < 1 << 64:
         return b""
-    i = int(np.searchsorted(space.start, np.uint64(address), side="right")) - 1
-    if i < 0 or address >= int(space.end[i]):
-        return b""
-    try:
-        return space.read(address, min(limit, int(space.end[i]) - address))
-    except ReadError:
-        return b""
+    i = int(np.searchsorted(space.end, np.uint64(address), side="right"))
+    end = address
+    # A program's data is several mappings once a part of it was made read-only.
+    while i < len(space.start) and int(space.start[i]) <= end < address + limit:
+        end = int(space.end[i])
+        i += 1
+    return space.read(address, min(limit, end - address)) if end > address else b""
 
 
 def difference(space: AddressSpace, rows: Rows, path: str, auxv: dict[int, int], file: MappedFile) -> str:
@@ -222,30 +233,48 @@ def difference(space: AddressSpace, rows: Rows, path: str, auxv: dict[int, int],
     bias = load_bias(file, mine, auxv)
     if bias is None:
         return ""
+    head = _mapped_head(space, mine, bias, file)
     return (
-        _ids_differ(space, mine, bias, file)
+        _ids_differ(head, file)
         or _headers_differ(auxv, bias, file)
         or _places_differ(rows, path, bias, file)
-        or _first_pages_differ(space, bias, file)
+        or _first_pages_differ(space, bias, file, head and head[1])
         or _data_differs(space, bias, file)
     )
 
 
-def _ids_differ(space: AddressSpace, mine: Sequence[FileRow], bias: int, file: MappedFile) -> str:
+def is_loaded(rows: Rows, path: str, file: MappedFile) -> bool:
+    """Whether a mapped file is a module of the process: its code is mapped where its headers place it."""
+    bias = load_bias(file, rows.of(path), {})
+    code = [s for s in file.loads() if s.flags & PF_X]
+    found = [rows.at(floor(s.vaddr) + (bias or 0)) for s in code]
+    return bool(code) and all(r is not None and r.path == path for r in found)
+
+
+def _mapped_head(
+    space: AddressSpace, mine: Sequence[FileRow], bias: int, file: MappedFile
+) -> tuple[bytes, ElfHead] | None:
+    """The file's first bytes as the core holds them, with their headers; None where it does not."""
     bases = [r.start for r in mine if r.offset == 0]
     bases += [s.vaddr + bias for s in file.loads() if s.offset == 0]
     page = next((p for p in (held(space, b, _COMPARED) for b in bases) if p[:4] == b"\x7fELF"), b"")
     if not page:
-        return ""
+        return None
     try:
-        head = elfhead.read_head(io.BytesIO(page), file.label)
+        return page, elfhead.read_head(io.BytesIO(page), file.label)
     except GosnapError:
-        head = file.head  # the headers go on behind what the core holds
+        return page, file.head  # the headers go on behind what the core holds
+
+
+def _ids_differ(mapped: tuple[bytes, ElfHead] | None, file: MappedFile) -> str:
+    if mapped is None:
+        return ""
+    page, head = mapped
     theirs, ours = build_ids(page, head), build_ids(file.piece(0, 1 << 20), file.head)
     for kind in ("Go", "GNU"):
         if kind in theirs and kind in ours and theirs[kind] != ours[kind]:
             return f"it has the {kind} build id {ours[kind]}, the core's is {theirs[kind]}"
-    if head is not file.head and head.type != file.head.type:
+    if head.type != file.head.type:
         return f"it is of ELF type {file.head.type}, the core's of {head.type}"
     return ""
 
@@ -280,9 +309,12 @@ def _places_differ(rows: Rows, path: str, bias: int, file: MappedFile) -> str:
     return ""
 
 
-def _first_pages_differ(space: AddressSpace, bias: int, file: MappedFile) -> str:
-    # `strip` and `objcopy` rewrite the headers; what counts in them has been compared by its meaning.
-    headers = file.head.phoff + 56 * file.head.phnum if file.head.phoff == 64 else 64
+def _first_pages_differ(space: AddressSpace, bias: int, file: MappedFile, head: ElfHead | None) -> str:
+    # `strip` and `objcopy` rewrite the headers and move the table of sections, which Go's linker puts behind
+    # them; what counts in them has been compared by its meaning.
+    tables = [(0, 64)]
+    for h in (file.head, head or file.head):
+        tables += [(h.phoff, h.phoff + 56 * h.phnum), (h.shoff, h.shoff + 64 * h.shnum)]
     for s in file.loads():
         if s.flags & PF_W:
             continue
@@ -291,7 +323,8 @@ def _first_pages_differ(space: AddressSpace, bias: int, file: MappedFile) -> str
         ours = file.data[s.offset : s.offset + len(theirs)]
         # An int3 is a breakpoint that a debugger or a uprobe left there.
         unlike = (theirs[: len(ours)] != ours) & (theirs[: len(ours)] != _INT3)
-        unlike[: max(headers - s.offset, 0)] = False
+        for low, high in tables:
+            unlike[max(low - s.offset, 0) : max(high - s.offset, 0)] = False
         if unlike.any():
             return f"their first pages differ (at file offset {s.offset + int(np.argmax(unlike)):#x})"
     return ""
@@ -308,34 +341,28 @@ def _data_differs(space: AddressSpace, bias: int, file: MappedFile) -> str:
             theirs = held(space, s.vaddr + bias + at - s.offset, len(info))
             if theirs != info[: len(theirs)]:
                 return f"{said} (build information at file offset {at:#x})"
+        # Words of a position independent file are not what the linker at run time makes of them.
+        if file.head.type == elfhead.ET_DYN or low >= high:
+            continue
         skip = -s.vaddr % 8
-        size = min(s.filesz - skip, _COMPARED_DATA)
-        raw = held(space, s.vaddr + bias + skip, max(size, 0))
-        count = min(len(raw), len(file.piece(s.offset + skip, len(raw)))) // 8
-        if count and low < high and 0 <= low + bias < high + bias < 1 << 64:
-            theirs_at = np.frombuffer(raw, dtype="<u8", count=count)
-            ours_at = np.frombuffer(file.piece(s.offset + skip, count * 8), dtype="<u8")
-            fixed = file.head.type != elfhead.ET_DYN
-            if _pointers_differ(ours_at, theirs_at, (low, high), bias, fixed):
-                return f"{said} (pointers to constants in the segment at file offset {s.offset:#x})"
+        raw = held(space, s.vaddr + skip, max(min(s.filesz - skip, _COMPARED_DATA), 0))
+        ours = file.piece(s.offset + skip, len(raw))
+        count = min(len(raw), len(ours)) // 8
+        mine, theirs_at = (np.frombuffer(b, dtype="<u8", count=count) for b in (ours, raw))
+        if count and _pointers_differ(mine, theirs_at, np.uint64(low), np.uint64(high)):
+            return f"{said} (pointers to constants in the segment at file offset {s.offset:#x})"
     return ""
 
 
-def _pointers_differ(ours: U64, theirs: U64, constants: tuple[int, int], bias: int, fixed: bool) -> bool:
-    """Whether words of the file that point to constants point elsewhere in the core.
+def _pointers_differ(ours: U64, theirs: U64, low: np.uint64, high: np.uint64) -> bool:
+    """Whether words of the file that point to constants, in [low, high), point elsewhere in the core.
 
     A program may set a few of them anew: most are types, functions and texts that it never touches.
     """
-    low, high = (np.uint64(v) for v in constants)
-    moved_low, moved_high = (np.uint64(v + bias) for v in constants)
-    ours_points = (ours >= low) & (ours < high)
-    both = ours_points & (theirs >= moved_low) & (theirs < moved_high)
-    equal = int(np.count_nonzero(theirs[both] - moved_low == ours[both] - low))
-    pairs, pointing = int(np.count_nonzero(both)), int(np.count_nonzero(ours_points))
-    if pairs >= 16 and equal * 4 < pairs * 3:
-        return True
-    # In a file that is position independent a small number looks like a pointer.
-    return fixed and pointing >= 64 and equal * 8 < pointing
+    pointing = (ours >= low) & (ours < high)
+    both = pointing & (theirs >= low) & (theirs < high)
+    equal, pairs, all_of_them = (int(np.count_nonzero(m)) for m in (both & (ours == theirs), both, pointing))
+    return (pairs >= 16 and equal * 4 < pairs * 3) or (all_of_them >= 64 and equal * 8 < all_of_them)
 
 
 def _constant_buildinfo(file: MappedFile) -> bytes:

@@ -1,0 +1,7 @@
+"""``python -m gosnap``."""
+
+import sys
+
+from gosnap.cli import main
+
+sys.exit(main())

@@ -1,0 +1,107 @@
+"""The command line: finds the verb, imports its module alone, and turns failures into exit codes.
+
+0 done, 1 error, 2 wrong usage, 3 a gate failed.
+"""
+
+import argparse
+import os
+import sys
+
+from gosnap._version import __version__
+from gosnap.errors import GosnapError
+
+VERBS = {
+    "ps": ("gosnap.commands.ps", "the Go processes here"),
+    "capture": ("gosnap.commands.capture", "take a snapshot of a running process, or of a core"),
+    "types": ("gosnap.commands.types", "objects and bytes by type, package, kind or size class"),
+    "spans": ("gosnap.commands.spans", "the allocator: size classes, free slots, waste, large objects"),
+    "info": ("gosnap.commands.info", "target, collector, self-checks, and where the RSS went"),
+    "demo": ("gosnap.commands.demo", "build a small leaking Go program, capture it, explain"),
+}
+"""verb -> (module, one line of help)."""
+
+_USAGE = "usage: gosnap VERB TARGET [options]"
+
+
+def _help() -> str:
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {name:{width}}  {text}" for name, (_, text) in VERBS.items())
+    return f"""{_USAGE}
+
+Memory snapshots of running Go programs: what is in memory, from outside, with no code change and no restart.
+
+{verbs}
+
+  gosnap VERB --help     the options of a verb
+  gosnap --version       the version
+
+Begin with `gosnap ps`, or with `gosnap demo` if nothing runs here yet.
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    # tables that grow with a heap are read by kernels of our own; BLAS threads only cost start-up time
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        if len(arguments) > 1 and arguments[0] == "help" and arguments[1] in VERBS:
+            arguments = [arguments[1], "--help"]
+        else:
+            (sys.stdout if arguments else sys.stderr).write(_help())
+            return 0 if arguments else 2
+    if arguments[0] in ("-V", "--version"):
+        sys.stdout.write(f"gosnap {__version__}\n")
+        return 0
+    verb = arguments[0]
+    if verb not in VERBS:
+        sys.stderr.write(f"gosnap: {_unknown(verb)}\n{_USAGE}\n")
+        return 2
+    return _run(verb, arguments[1:])
+
+
+def _unknown(verb: str) -> str:
+    import difflib
+
+    if verb.startswith("-"):
+        return f"{verb}: options come after the verb; `gosnap --help` lists the verbs"
+    close = difflib.get_close_matches(verb, VERBS, 1)
+    return f"no verb {verb!r}" + (
+        f"; did you mean {close[0]!r}?" if close else "; `gosnap --help` lists them"
+    )
+
+
+def _run(verb: str, arguments: list[str]) -> int:
+    import importlib
+
+    name, summary = VERBS[verb]
+    module = importlib.import_module(name)
+    parser = argparse.ArgumentParser(
+        prog=f"gosnap {verb}", description=module.__doc__ or summary, allow_abbrev=False
+    )
+    module.add_arguments(parser)
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as e:
+        return e.code if isinstance(e.code, int) else 2
+    try:
+        code: int = module.run(options)
+        sys.stdout.flush()
+    except GosnapError as e:
+        return _fail(e.message, e.hint)
+    except KeyboardInterrupt:
+        return _fail("interrupted")
+    except BrokenPipeError:
+        # the reader (head, say) has seen enough; the interpreter must not complain at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MemoryError:
+        return _fail("not enough memory", "run it where there is more, or on a smaller snapshot")
+    return code
+
+
+def _fail(message: str, hint: str = "") -> int:
+    sys.stderr.write(f"gosnap: {message}\n")
+    if hint:
+        sys.stderr.write(f"  {hint}\n")
+    return 1

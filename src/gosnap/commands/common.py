@@ -1,0 +1,97 @@
+"""Options that verbs share, and where an answer goes."""
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gosnap.errors import GosnapError
+
+if TYPE_CHECKING:
+    from gosnap.heap.views import View
+    from gosnap.report.text.table import Page
+
+Renderer = Callable[["Page", "View"], None]
+
+
+def add_output(parser: argparse.ArgumentParser, *, file: bool = True) -> None:
+    """--format, and for answers -o and --force."""
+    parser.add_argument(
+        "--format",
+        choices=("text", "json"),
+        default="text",
+        help="text for people (default), JSON for programs",
+    )
+    if file:
+        parser.add_argument(
+            "-o", "--output", metavar="FILE", help="write the answer to FILE (made with mode 0600)"
+        )
+        parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
+
+
+def add_top(parser: argparse.ArgumentParser, default: int | None, what: str = "rows") -> None:
+    """-n, --top."""
+    text = f"how many {what} (default {default}, 0 for all)" if default else f"how many {what} (default all)"
+    parser.add_argument("-n", "--top", type=_natural, default=default, metavar="N", help=text)
+
+
+def _natural(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return value
+
+
+def top(options: argparse.Namespace) -> int | None:
+    """The row limit, None for none."""
+    return options.top or None
+
+
+def add_snapshot(parser: argparse.ArgumentParser) -> None:
+    """The positional FILE."""
+    parser.add_argument("file", metavar="FILE", help="a .gosnap file, as `gosnap capture` writes it")
+
+
+def emit(options: argparse.Namespace, view: "View", render: Renderer) -> None:
+    """Print the answer, or write it to the file that -o names."""
+    from gosnap.report.text.table import Page
+
+    path = getattr(options, "output", None)
+    page = Page() if path else Page.for_stream(sys.stdout)
+    if options.format == "json":
+        from gosnap.report.canonical import to_json
+
+        text = to_json(view)
+    else:
+        render(page, view)
+        text = page.text()
+    if path is None:
+        data = text.encode("utf-8", "replace")
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        return
+    write_file(Path(path), text, force=options.force)
+    if options.format == "text":
+        sys.stderr.write(f"wrote {path}\n")
+
+
+def write_file(path: Path, text: str, *, force: bool) -> None:
+    """A new file of mode 0600; GosnapError where it exists (unless ``force``) or cannot be written."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if force else os.O_EXCL)
+    try:
+        with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8", errors="replace") as f:
+            f.write(text)
+    except FileExistsError:
+        raise GosnapError(
+            f"{path}: exists already", "give another name with -o, or --force to replace it"
+        ) from None
+    except OSError as e:
+        if not force:
+            with contextlib.suppress(OSError):
+                path.unlink()
+        raise GosnapError(
+            f"{path}: cannot write: {e.strerror or e}", "give another place with -o FILE"
+        ) from None

@@ -1,0 +1,50 @@
+"""``gosnap capture`` as text: the summary."""
+
+from gosnap.heap.views import View
+from gosnap.report.text.shared import checks, file_argument, heading, left_out
+from gosnap.report.text.table import Page
+from gosnap.report.text.types import type_rows
+from gosnap.report.text.units import clean, duration, percent, plural, size
+
+_PHASES = (
+    ("prepare", "look at its pages, reserve memory (it runs on)"),
+    ("stop", "stop its threads"),
+    ("scan", "list its pages again"),
+    ("clone", "clone it"),
+    ("plan", "plan the copy"),
+    ("copy", "copy"),
+    ("files", "read file mappings"),
+    ("objects", "find spans and objects"),
+    ("edges", "find pointers"),
+    ("types", "find types"),
+    ("write", "write the file"),
+    ("total", "in all"),
+)
+
+
+def render(page: Page, view: View, *, verbose: bool = False) -> None:
+    """What was taken, where it is, and whether to trust it."""
+    extra, totals = view.extra, view.totals
+    name = file_argument(extra["file"])
+    heading(page, view.snapshot)
+    for note in extra["notes"]:
+        page.line("note: " + clean(note), "yellow")
+    rss = f" of {size(extra['rss_bytes'])} resident" if view.snapshot["source"] != "core" else ""
+    page.line(
+        f"{size(extra['copied_bytes'])}{rss} copied, in {duration(extra['timings_us']['total'])}; "
+        f"wrote {page.style(clean(extra['file']), 'bold')}, {size(extra['file_bytes'])}"
+    )
+    page.line()
+    typed = totals["bytes"] - totals["untyped_bytes"]
+    page.line(
+        f"{plural(totals['objects'], 'object')}, {size(totals['bytes'])}, {percent(typed, totals['bytes'])} typed"
+    )
+    type_rows(page, view.rows, "type", totals["bytes"])
+    left_out(page, view.left_out, "type")
+    if verbose:
+        page.title("where the time went")
+        timings = extra["timings_us"]
+        page.pairs([(what, duration(timings[key])) for key, what in _PHASES if key in timings])
+    page.line()
+    checks(page, view.checks)
+    page.next(f"gosnap types {name}", f"gosnap info {name}")

@@ -1,0 +1,59 @@
+"""Parts that several views have in common."""
+
+import shlex
+
+from gosnap.heap.views import Row, View
+from gosnap.report.text.table import Page
+from gosnap.report.text.units import clean, count, duration, plural, size
+
+_CHECKS = (
+    ("dangling_pointers", "dangling pointers"),
+    ("bad_type_headers", "bad type headers"),
+    ("span_count_mismatches", "span count mismatches"),
+)
+
+
+def file_argument(path: str) -> str:
+    """A path as it must be typed in a shell."""
+    return shlex.quote(path)
+
+
+def heading(page: Page, snapshot: Row) -> None:
+    """Which program, when, how."""
+    source = {"live": "live", "fork": "live, by a clone", "core": "from a core"}.get(
+        snapshot["source"], snapshot["source"]
+    )
+    pause = f", stopped for {duration(snapshot['pause_us'])}" if snapshot["source"] != "core" else ""
+    page.line(
+        page.style(clean(snapshot["program"]), "bold")
+        + f" (pid {snapshot['pid']}, {clean(snapshot['go_version'])}), {source}{pause}, {clean(snapshot['taken_at'])}"
+    )
+
+
+def checks(page: Page, values: dict[str, int], *, always: bool = True) -> None:
+    """The self-checks; a value that is not 0 is a loud warning."""
+    wrong = [f"{name} {count(values[key])}" for key, name in _CHECKS if values[key]]
+    if wrong:
+        page.line()
+        page.line("WARNING: the self-checks FAILED: " + ", ".join(wrong), "red")
+        page.line(
+            "This snapshot was not read correctly; do not trust its numbers. Please report it, with the Go version."
+        )
+    elif always:
+        passed = ", ".join(f"{name} 0" for _, name in _CHECKS)
+        page.line(page.style("self-checks passed", "green") + f": {passed}")
+
+
+def left_out(page: Page, left: dict[str, int], what: str) -> None:
+    """What the row limit cut off; ``what`` is one row."""
+    if left["rows"]:
+        page.line(
+            f"  … and {plural(left['rows'], what, what + ('es' if what.endswith('s') else 's'))} more: {plural(left['objects'], 'object')}, {size(left['bytes'])}"
+            " (-n 0 shows all)",
+            "dim",
+        )
+
+
+def warn_untrusted(page: Page, view: View) -> None:
+    """Checks that failed are said with every answer."""
+    checks(page, view.checks, always=False)

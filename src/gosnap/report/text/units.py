@@ -1,0 +1,52 @@
+"""Numbers and names as people read them."""
+
+_UNITS = (("PB", 1 << 50), ("TB", 1 << 40), ("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10))
+
+
+def size(value: int) -> str:
+    """Bytes as `go tool pprof` prints them: 1024-based, "512B", "1.50kB", "16.51MB"."""
+    for unit, scale in _UNITS:
+        if abs(value) >= scale:
+            return f"{value / scale:.2f}".rstrip("0").rstrip(".") + unit
+    return f"{value}B"
+
+
+def count(value: int) -> str:
+    """1,234,567."""
+    return f"{value:,}"
+
+
+def percent(part: int, whole: int) -> str:
+    """One decimal; empty where there is no whole."""
+    return f"{100 * part / whole:.1f}%" if whole else ""
+
+
+def duration(microseconds: int) -> str:
+    """ "830 µs", "12.3 ms", "2.41 s"."""
+    if microseconds < 1000:
+        return f"{microseconds} µs"
+    if microseconds < 1_000_000:
+        return f"{microseconds / 1000:.3g} ms"
+    return f"{microseconds / 1e6:.2f} s"
+
+
+def plural(n: int, one: str, many: str = "") -> str:
+    """ "1 object", "1,234 objects"."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def clean(text: str) -> str:
+    """Text of a target or a file, safe for a terminal: control characters become visible escapes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shorten(text: str, width: int) -> str:
+    """At most ``width`` columns; what is cut is cut from the middle, because both ends of a type's name matter."""
+    if len(text) <= width:
+        return text
+    if width < 5:
+        return text[:width]
+    tail = (width - 1) // 2
+    return text[: width - 1 - tail] + "…" + text[-tail:]
