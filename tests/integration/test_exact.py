@@ -1,4 +1,5 @@
-"""What a snapshot says against what the program itself says: runtime.MemStats, and counts that the target made."""
+"""What a snapshot says against what the program itself says: runtime.MemStats, and counts that the target
+made."""
 
 import random
 import time

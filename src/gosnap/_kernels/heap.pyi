@@ -1,13 +1,14 @@
 """Objects, edges and types of a Go heap, over raw memory.
 
-Everything here works on host addresses inside ranges that a ``Space`` was given; whatever the target's memory says is
-checked before it is followed. Loops run without the GIL. Columns are C-contiguous numpy arrays (or any buffer).
+Everything here works on host addresses inside ranges that a ``Space`` was given; whatever the target's
+memory says is
+checked before it is followed. Loops run without the GIL. Columns are C-contiguous numpy arrays (or any
+buffer).
 """
-
-from typing_extensions import Buffer
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import Buffer
 
 _U64 = npt.NDArray[np.uint64]
 _U32 = npt.NDArray[np.uint32]
@@ -19,25 +20,32 @@ _I32 = npt.NDArray[np.int32]
 class Space:
     """Address ranges of the target and where their bytes lie in our memory.
 
-    ``start``, ``end``, ``host``: u64[n], sorted, disjoint, below 2**47 (ValueError otherwise). The caller keeps the
+    ``start``, ``end``, ``host``: u64[n], sorted, disjoint, below 2**47 (ValueError otherwise). The caller
+    keeps the
     memory behind ``host`` alive and readable.
     """
 
     def __init__(self, start: _U64, end: _U64, host: _U64) -> None: ...
     def gather(self, addrs: _U64, size: int, out: _U8, ok: _U8) -> int:
-        """Copy ``size`` bytes from each address into out[i*size:]; ok[i] = 1 if they were there. Returns how many
+        """Copy ``size`` bytes from each address into out[i*size:]; ok[i] = 1 if they were there. Returns how
+        many
         were not."""
 
     def locate(self, addrs: _U64, sizes: _U64, out: _U64) -> int:
-        """Host address of sizes[i] contiguous bytes at addrs[i], 0 where there are none. Returns how many are 0."""
+        """Host address of sizes[i] contiguous bytes at addrs[i], 0 where there are none. Returns how many
+        are 0."""
 
 class Heap:
     """Spans, their allocated slots, and what they point at.
 
-    Span columns, one row per in-use span, sorted by address: ``base`` and ``npages`` (8 KiB pages), ``elemsize`` and
-    ``nelems``, ``divmul`` (mspan.divMul), ``spanclass`` (size class << 1 | noscan), ``host`` (address of the span's
-    bytes here, all of them), ``large_type`` (mspan.largeType or 0), ``headers`` (1: slots start with a malloc header),
-    ``hbits`` (offset of the in-span pointer bitmap, 0: none). ``manual_*``: spans of stacks. ValueError for spans that
+    Span columns, one row per in-use span, sorted by address: ``base`` and ``npages`` (8 KiB pages),
+    ``elemsize`` and
+    ``nelems``, ``divmul`` (mspan.divMul), ``spanclass`` (size class << 1 | noscan), ``host`` (address of the
+    span's
+    bytes here, all of them), ``large_type`` (mspan.largeType or 0), ``headers`` (1: slots start with a
+    malloc header),
+    ``hbits`` (offset of the in-span pointer bitmap, 0: none). ``manual_*``: spans of stacks. ValueError for
+    spans that
     overlap or contradict themselves.
 
     Sources: runtime/mheap.go, runtime/mbitmap.go of Go 1.21 and 1.22 to 1.27.
@@ -80,7 +88,8 @@ class Heap:
         """Find the allocated slots. ``mode``: 0 allocation bits and freeindex, 1 mark bits (unswept span).
 
         ``inline_marks``: 1 where mark bits also lie in the span's first page (Green Tea). ``scanindex``:
-        freeIndexForScan; slots above it that are not in the allocation bits count but are not scanned. Writes the
+        freeIndexForScan; slots above it that are not in the allocation bits count but are not scanned.
+        Writes the
         number per span to ``counts`` and returns the total. OverflowError beyond 2**32 - 16 objects.
         """
 
@@ -91,7 +100,8 @@ class Heap:
         """Copy the allocation bitmap: (nelems + 63) // 64 words per span, in the order of the spans."""
 
     def find(self, addr: int) -> tuple[int, int, int]:
-        """(object, span row, slot) that holds an address. object -1: not the heap; -2: free memory; -3: a free slot;
+        """(object, span row, slot) that holds an address. object -1: not the heap; -2: free memory; -3: a
+        free slot;
         -4: a stack."""
 
     def addresses(self, out: _U64) -> int:
@@ -106,7 +116,8 @@ class Heap:
         direct_in_kind: bool,
         mask_on_demand: bool,
     ) -> None:
-        """Runtime types: bounds of moduledata.types, sorted offsets from it and the type table's row of each."""
+        """Runtime types: bounds of moduledata.types, sorted offsets from it and the type table's row of
+        each."""
 
     def prepare_types(self) -> None:
         """Read the runtime type of every malloc header and large object; once, before ``edges``."""
@@ -116,8 +127,10 @@ class Heap:
     ) -> tuple[Buffer, int, int, int, int, list[tuple[int, int]]]:
         """Pointers between objects, for the spans [span_lo, span_hi); several ranges may run in threads.
 
-        Writes each object's out-degree to degree[object] (u32[nobjects]). Returns (targets as a u32 buffer in the
-        order of the objects, dangling pointers, bad type headers, objects scanned without a mask, slots that were
+        Writes each object's out-degree to degree[object] (u32[nobjects]). Returns (targets as a u32 buffer
+        in the
+        order of the objects, dangling pointers, bad type headers, objects scanned without a mask, slots that
+        were
         allocated but not yet published, up to 16 (object address, pointer) of the dangling ones).
         ``precise_headers``: Go >= 1.22; otherwise the arena bitmaps are used.
         """
@@ -143,11 +156,15 @@ class Heap:
         class_size: _U16,
         offsets: dict[str, int],
     ) -> None:
-        """The type table (gosnap.binary.types) and functions, sorted by run-time pc, with captured variables as CSR.
+        """The type table (gosnap.binary.types) and functions, sorted by run-time pc, with captured variables
+        as CSR.
 
-        ``part``: of a map type, its bucket or group type. ``owner``, ``owner_role``: the map or channel type that a
-        runtime structure serves. ``class_size``: u16[4097], slot size for (size + 7) // 8. ``offsets``: swiss,
-        map_ptr, map_len, map_old, map_extra, table_groups, chan_buf. ValueError where a row refers to nothing.
+        ``part``: of a map type, its bucket or group type. ``owner``, ``owner_role``: the map or channel type
+        that a
+        runtime structure serves. ``class_size``: u16[4097], slot size for (size + 7) // 8. ``offsets``:
+        swiss,
+        map_ptr, map_len, map_old, map_extra, table_groups, chan_buf. ValueError where a row refers to
+        nothing.
         """
 
     def propagate(self, root_addr: _U64, root_type: _I32, otype: _U32) -> None:

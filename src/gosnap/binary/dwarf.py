@@ -47,8 +47,10 @@ class Constants:
 class Closures:
     """Functions with code, sorted by link-time ``pc``, and the variables that each captures as CSR.
 
-    Captures of function i are [start[i], start[i + 1]): ``offset`` in the closure object, row of the ``type``,
-    ``capture_name``. From DW_AT_go_closure_offset, which Go writes since 1.23 (cmd/compile/internal/dwarfgen).
+    Captures of function i are [start[i], start[i + 1]): ``offset`` in the closure object, row of the
+    ``type``,
+    ``capture_name``. From DW_AT_go_closure_offset, which Go writes since 1.23
+    (cmd/compile/internal/dwarfgen).
     """
 
     pc: U64
@@ -68,7 +70,7 @@ class GoDwarf:
 
     def __init__(self, elf: ElfFile) -> None:
         self.label = elf.label
-        parts = [np.frombuffer(elf.section(f".debug_{name}"), np.uint8) for name in _SECTIONS]
+        parts = [memoryview(elf.section(f".debug_{name}")) for name in _SECTIONS]
         if not len(parts[0]):
             raise GosnapError(
                 f"{elf.label}: no DWARF in it (no section .debug_info)",
@@ -84,7 +86,7 @@ class GoDwarf:
 
     def _names(self, refs: bytearray) -> Names:
         try:
-            data, offset = self._scan.names(np.frombuffer(refs, np.uint64))
+            data, offset = self._scan.names(memoryview(refs).cast("Q"))
         except ValueError as e:
             raise GosnapError(f"{self.label}: damaged DWARF: {e}") from None
         return Names(bytes(data), np.frombuffer(offset, np.int64))

@@ -101,7 +101,7 @@ class ElfFile:
     def _unpack_zdebug(self, name: str, raw: memoryview) -> bytes:
         """The older form: "ZLIB" and the size as a big-endian u64."""
         offset = self.sections[".z" + name[1:]].offset
-        if len(raw) < 12 or raw[:4] != b"ZLIB":
+        if len(raw) < 12 or bytes(raw[:4]) != b"ZLIB":
             raise GosnapError(f"{self.label}: offset {offset}: section .z{name[1:]} does not begin with ZLIB")
         size = struct.unpack_from(">Q", raw, 4)[0]
         return self._inflate(name, raw[12:], size, offset, zstd=False)

@@ -126,7 +126,8 @@ def metadata_addresses(program: GoProgram, spans: Spans, starts: list[int]) -> n
 
 
 def metadata_ranges(program: GoProgram) -> list[tuple[int, int]]:
-    """Reserved ranges of the page allocator: its summaries and the scavenger's index, of which parts are in use."""
+    """Reserved ranges of the page allocator: its summaries and the scavenger's index, of which parts are in
+    use."""
     mheap = program.address("runtime.mheap_")
     lay = program.layouts
     out: list[tuple[int, int]] = []

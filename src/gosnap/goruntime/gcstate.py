@@ -1,4 +1,5 @@
-"""What the collector is doing and what it aims at (runtime/mgcpacer.go, runtime/mstats.go, runtime/mgc.go)."""
+"""What the collector is doing and what it aims at (runtime/mgcpacer.go, runtime/mstats.go,
+runtime/mgc.go)."""
 
 from typing import Any
 

@@ -72,7 +72,7 @@ class Layouts:
         if got is None:
             raise GosnapError(
                 f"the executable's DWARF has no {name}.{field}",
-                "this Go version may be newer than gosnap knows; please report it with the output of `go version EXE`",
+                "this Go version may be newer than gosnap knows; please report it, with `go version EXE`",
             )
         return got
 

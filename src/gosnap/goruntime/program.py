@@ -17,7 +17,8 @@ _MAX_STRING = 4096
 
 @dataclass(frozen=True)
 class Module:
-    """The part of a moduledata that gosnap uses (runtime/symtab.go). Addresses are those of the running program."""
+    """The part of a moduledata that gosnap uses (runtime/symtab.go). Addresses are those of the running
+    program."""
 
     address: int
     text: int
@@ -58,7 +59,7 @@ class GoProgram:
         if found is None:
             raise GosnapError(
                 f"{self.image.exe_label}: no symbol {symbol}",
-                "the binary seems to be stripped (-ldflags=-s -w); gosnap needs one built with its symbols and DWARF",
+                "the binary seems to be stripped; gosnap needs one built without -ldflags='-s -w'",
             )
         return found
 

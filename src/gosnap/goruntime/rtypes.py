@@ -12,7 +12,8 @@ _MAX_NAME = 4096
 
 
 def rtype_name(program: GoProgram, address: int) -> tuple[str, int]:
-    """Name and reflect.Kind of the runtime type at ``address``; ("(unreadable type)", 0) if it is not there."""
+    """Name and reflect.Kind of the runtime type at ``address``; ("(unreadable type)", 0) if it is not
+    there."""
     try:
         raw = program.space.read(address, 48)
         kind = raw[23] & 31

@@ -30,7 +30,8 @@ BY_MARK_BITS = 1
 class Spans:
     """Every in-use span, one row each, sorted by address; ``manual_*``: spans of stacks and the runtime.
 
-    ``sweep``: sweepgen of the span minus that of the heap: 0 swept; 3 swept and cached by an mcache; -2 unswept;
+    ``sweep``: sweepgen of the span minus that of the heap: 0 swept; 3 swept and cached by an mcache; -2
+    unswept;
     1 cached and unswept; -1 being swept. ``damaged``: spans whose header contradicts itself, left out.
     """
 
@@ -68,7 +69,7 @@ class Spans:
     @property
     def size_class(self) -> npt.NDArray[np.uint8]:
         """Size class, 0 for large objects."""
-        return self.spanclass >> 1
+        return self.spanclass >> np.uint8(1)
 
 
 def kernel_space(space: AddressSpace) -> Space:
@@ -166,7 +167,8 @@ def read_spans(program: GoProgram, kernel_space: Space) -> Spans:
 
 
 def _assemble(space: AddressSpace, base: int, size: int) -> tuple[object, int]:
-    """A span that lies in several regions, or partly in none, put together; pages that nobody has read as zero."""
+    """A span that lies in several regions, or partly in none, put together; pages that nobody has read as
+    zero."""
     buffer = mmap.mmap(-1, size)
     address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
     first = int(np.searchsorted(space.end, base, side="right"))
@@ -179,11 +181,15 @@ def _assemble(space: AddressSpace, base: int, size: int) -> tuple[object, int]:
 
 
 def inline_marked(spans: Spans) -> npt.NDArray[np.bool_]:
-    """Spans whose mark bits lie in the span itself: gcUsesSpanInlineMarkBits (runtime/mgcmark_greenteagc.go)."""
+    """Spans whose mark bits lie in the span itself: gcUsesSpanInlineMarkBits
+    (runtime/mgcmark_greenteagc.go)."""
     if not spans.green_tea:
         return np.zeros(len(spans), bool)
     size = spans.elemsize
-    return (size >= 16) & (size <= MIN_SIZE_FOR_MALLOC_HEADER) & (spans.size_class != 0)
+    inline: npt.NDArray[np.bool_] = (
+        (size >= 16) & (size <= MIN_SIZE_FOR_MALLOC_HEADER) & (spans.size_class != 0)
+    )
+    return inline
 
 
 def build_heap(spans: Spans, space: AddressSpace, kernel_space: Space) -> tuple[Heap, list[object]]:
@@ -226,7 +232,8 @@ def build_heap(spans: Spans, space: AddressSpace, kernel_space: Space) -> tuple[
 
 
 def enumerate_objects(heap: Heap, spans: Spans, kernel_space: Space) -> int:
-    """Find the allocated slots of every span. Returns the number of spans whose count disagrees with the runtime's."""
+    """Find the allocated slots of every span. Returns the number of spans whose count disagrees with the
+    runtime's."""
     n = len(spans)
     nbytes = (spans.nelems + np.uint64(7)) // np.uint64(8)
     alloc = np.zeros(n, np.uint64)

@@ -1,5 +1,6 @@
 """From an image of a process to its heap as columns, with the checks that prove the read."""
 
+import itertools
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -112,13 +113,14 @@ def _scan(heap: Heap, spans: Spans, degree: npt.NDArray[np.uint32]) -> list[tupl
     with ThreadPoolExecutor(SCAN_THREADS) as pool:
         jobs = [
             pool.submit(heap.edges, lo, hi, degree, spans.in_span_bits)
-            for lo, hi in zip(bounds, bounds[1:], strict=False)
+            for lo, hi in itertools.pairwise(bounds)
         ]
         return [j.result() for j in jobs]
 
 
 def _load_arena_bitmaps(program: GoProgram, space: AddressSpace, heap: Heap) -> list[object]:
-    """Go <= 1.21: fetch heapArena.bitmap of every arena into memory of ours, whole and zero where never touched."""
+    """Go <= 1.21: fetch heapArena.bitmap of every arena into memory of ours, whole and zero where never
+    touched."""
     found = arena_bitmaps(program, heap.arena_chunks())
     if found is None:
         return []

@@ -14,7 +14,8 @@ Row = dict[str, Any]
 
 
 def type_table(a: Analysis) -> Row:
-    """Objects and bytes by type and span class, as columns: name, kind, package, spanclass, objects, bytes."""
+    """Objects and bytes by type and span class, as columns: name, kind, package, spanclass, objects,
+    bytes."""
     names, kinds, packages = [], [], []
     for r in a.rows:
         cls, noscan = r.spanclass >> 1, bool(r.spanclass & 1)

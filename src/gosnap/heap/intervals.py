@@ -25,14 +25,14 @@ def subtract(intervals: Intervals, holes: Intervals) -> Intervals:
     for start, end in intervals:
         while j < len(holes) and holes[j][1] <= start:
             j += 1
-        k = j
+        at, k = start, j
         while k < len(holes) and holes[k][0] < end:
-            if holes[k][0] > start:
-                out.append((start, holes[k][0]))
-            start = max(start, holes[k][1])
+            if holes[k][0] > at:
+                out.append((at, holes[k][0]))
+            at = max(at, holes[k][1])
             k += 1
-        if start < end:
-            out.append((start, end))
+        if at < end:
+            out.append((at, end))
     return out
 
 

@@ -1,7 +1,10 @@
-"""Types for every object: the type table made ready for the kernel, the roots, and the names of what came out.
+"""Types for every object: the type table made ready for the kernel, the roots, and the names of what came
+out.
 
-The propagation itself runs in _kernels/heap.pyx. It starts at package variables (DWARF) and at what the runtime
-itself knows (malloc headers, interface words, closures), and follows pointers, slices, strings, maps, channels and
+The propagation itself runs in _kernels/heap.pyx. It starts at package variables (DWARF) and at what the
+runtime
+itself knows (malloc headers, interface words, closures), and follows pointers, slices, strings, maps,
+channels and
 interfaces.
 """
 
@@ -82,9 +85,9 @@ def kernel_types(types: TypeTable) -> KernelTypes:
         owner_role=np.zeros(n + 1, np.uint8),
     )
     fields = _Fields(types)
-    for row in np.flatnonzero(types.kind == KIND_MAP):
-        _map_parts(types, fields, kt, int(row))
-    for row in np.flatnonzero(types.kind == KIND_CHAN):
+    for row in np.flatnonzero(types.kind == KIND_MAP).tolist():
+        _map_parts(types, fields, kt, row)
+    for row in np.flatnonzero(types.kind == KIND_CHAN).tolist():
         impl = int(types.impl[row])
         if impl and not kt.owner[impl]:
             kt.owner[impl], kt.owner_role[impl] = row, Role.CHAN
@@ -147,7 +150,8 @@ def _map_parts(types: TypeTable, fields: _Fields, kt: KernelTypes, row: int) -> 
 
 
 def _captures(closures: Closures, types: TypeTable) -> tuple[I64, I64, I32]:
-    """Captured variables as CSR (start, offset, type), with those of method values, which DWARF does not describe.
+    """Captured variables as CSR (start, offset, type), with those of method values, which DWARF does not
+    describe.
 
     x.Method as a value is a closure over T.Method-fm that holds a copy of x behind the function's address
     (cmd/compile/internal/typecheck/func.go, MethodValueType: struct { F uintptr; R T }).
@@ -235,7 +239,8 @@ def set_runtime_types(program: GoProgram, heap: Heap) -> None:
         module.etypes,
         np.ascontiguousarray(types.rtype[order], np.int64),
         order.astype(np.int32),
-        # the flag "stored directly in an interface" moved from Kind_ to TFlag in Go 1.26 (internal/abi/type.go)
+        # the flag "stored directly in an interface" moved from Kind_ to TFlag in Go 1.26
+        # (internal/abi/type.go)
         program.minor <= 25,
         # TFlagGCMaskOnDemand came with Go 1.24, when GC programs went
         program.minor >= 24,

@@ -110,7 +110,7 @@ def reconcile(program: GoProgram, heap: Heap, spans: Spans) -> Regions:
             mapped.append(interval)
     arenas = merge([(a, a + ARENA_BYTES) for a in arena_list])
     readable = merge(mapped + named_go)
-    arena_mapped = [x for x in intersect(readable, arenas)]
+    arena_mapped = intersect(readable, arenas)
     span_rows: Intervals = list(
         zip(spans.base.tolist(), (spans.base + spans.npages * np.uint64(PAGE_SIZE)).tolist(), strict=True)
     )

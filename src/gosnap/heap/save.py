@@ -1,4 +1,5 @@
-"""The columns of a snapshot file: what later verbs need of the target. Never a whole column of objects in Python."""
+"""The columns of a snapshot file: what later verbs need of the target. Never a whole column of objects in
+Python."""
 
 import ctypes
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ def save_graph(writer: "Writer", a: Analysis) -> None:
     writer.add_array("objects.bitmap", bitmap)
     writer.add_array("objects.type", a.otype)
     writer.add_array("edges.degree", a.degree)
-    writer.add_pieces("edges.target", "<u4", [memoryview(t).cast("B") for t in a.targets if len(t)])
+    writer.add_pieces("edges.target", "<u4", [t.data.cast("B") for t in a.targets if len(t)])
     dwarf = a.program.dwarf
     for name, column in dwarf.types.to_columns().items():
         writer.add_array(f"types.{name}", column)
@@ -41,7 +42,8 @@ def save_graph(writer: "Writer", a: Analysis) -> None:
 
 
 def save_contents(writer: "Writer", a: Analysis) -> None:
-    """The target's memory without free heap pages: (start, end) of each range and the bytes one after another."""
+    """The target's memory without free heap pages: (start, end) of each range and the bytes one after
+    another."""
     ranges = content_ranges(a)
     table = np.asarray([(s, e) for s, e, _ in ranges], np.uint64).reshape(-1, 2)
     writer.add_array("contents.start", np.ascontiguousarray(table[:, 0]))
@@ -50,7 +52,8 @@ def save_contents(writer: "Writer", a: Analysis) -> None:
 
 
 def content_ranges(a: Analysis) -> list[tuple[int, int, int]]:
-    """(start, end, host address) of the bytes worth keeping: all that was copied but unused pages of the heap."""
+    """(start, end, host address) of the bytes worth keeping: all that was copied but unused pages of the
+    heap."""
     image = a.program.image
     spans = a.spans
     size = np.uint64(PAGE_SIZE)

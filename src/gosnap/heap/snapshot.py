@@ -46,7 +46,8 @@ class Snapshot:
         )
 
     def spans(self, top: int | None = None) -> View:
-        """The allocator by size class; ``top`` limits the rows (largest span_bytes first) and the large objects."""
+        """The allocator by size class; ``top`` limits the rows (largest span_bytes first) and the large
+        objects."""
         table = self.reader.json("answers.spans")
         rows = table["rows"]
         left = {"rows": 0, "objects": 0, "bytes": 0}

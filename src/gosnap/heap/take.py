@@ -4,6 +4,7 @@ import contextlib
 import os
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,13 +38,16 @@ def take(
 ) -> View:
     """Capture ``target`` (a pid, a process name, or the path of a core) into a .gosnap file.
 
-    The view's totals: objects, bytes, untyped_bytes. Its extra keys: file, file_bytes, copied_bytes, timings_us,
-    rss_bytes, notes. ``exe``: the executable of a core. GosnapError for everything that can go wrong; a file of
+    The view's totals: objects, bytes, untyped_bytes. Its extra keys: file, file_bytes, copied_bytes,
+    timings_us,
+    rss_bytes, notes. ``exe``: the executable of a core. GosnapError for everything that can go wrong; a file
+    of
     the final name exists only when all went well.
     """
     from gosnap.target.container import Writer
 
     started = time.monotonic_ns()
+    place = _Place(out, force)
     core = _as_core(target)
     if core is None and exe is not None:
         raise GosnapError(
@@ -53,11 +57,11 @@ def take(
         raise GosnapError("--fork goes with a live process, not with a core")
     with ThreadPoolExecutor(1, thread_name_prefix="gosnap-load") as loader:
         if core is not None:
-            image, loading = _open_core(core, exe, out, force, loader, progress)
+            image, loading = _open_core(core, exe, place, loader, progress)
         else:
-            image, loading = _capture(target, fork, out, force, loader, progress)
+            image, loading = _capture(target, fork, place, loader, progress)
         captured = time.monotonic_ns()
-        path = out if out is not None else Path(default_name(image.program, image.pid))
+        path = place.path(image.program, image.pid)
         elf, dwarf = loading.result()
     analysis = analyse(image, elf, dwarf, progress)
     analysed = time.monotonic_ns()
@@ -109,6 +113,31 @@ def default_name(program: str, pid: int) -> str:
     return f"gosnap-{safe[:100]}.{pid}.gosnap"
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where the snapshot goes."""
+
+    out: Path | None
+    force: bool
+
+    def path(self, program: str, pid: int) -> Path:
+        return self.out if self.out is not None else Path(default_name(program, pid))
+
+    def check(self, program: str, pid: int) -> None:
+        """Fail before the target is stopped, not after."""
+        path = self.path(program, pid)
+        if path.is_dir():
+            raise GosnapError(f"{path}: is a directory", "give the name of a file with -o")
+        if path.exists() and not self.force:
+            raise GosnapError(
+                f"{path}: exists already", "give another name with -o, or --force to replace it"
+            )
+        if not path.parent.is_dir():
+            raise GosnapError(f"{path.parent}: no such directory", "create it, or give another name with -o")
+        if not os.access(path.parent, os.W_OK):
+            raise GosnapError(f"{path.parent}: not writable", "give another place with -o FILE")
+
+
 def _as_core(target: str) -> Path | None:
     """The path of a core, unless ``target`` is a pid or the name of a process."""
     path = Path(target)
@@ -125,30 +154,20 @@ def _as_core(target: str) -> Path | None:
 
 
 def _open_core(
-    path: Path,
-    exe: str | None,
-    out: Path | None,
-    force: bool,
-    loader: ThreadPoolExecutor,
-    progress: Progress | None,
+    path: Path, exe: str | None, place: _Place, loader: ThreadPoolExecutor, progress: Progress | None
 ) -> "tuple[Image, Future[tuple[ElfFile, GoDwarf]]]":
     from gosnap.target.core import open_core
 
     if progress is not None:
         progress("reading the core", 0, 0)
     image = open_core(path, Path(exe) if exe else None)
-    _check_writable(out or Path(default_name(image.program, image.pid)), force)
+    place.check(image.program, image.pid)
     elf = _open_binary(image.exe_path, image.exe_label)
     return image, loader.submit(_load_dwarf, elf)
 
 
 def _capture(
-    target: str,
-    fork: bool,
-    out: Path | None,
-    force: bool,
-    loader: ThreadPoolExecutor,
-    progress: Progress | None,
+    target: str, fork: bool, place: _Place, loader: ThreadPoolExecutor, progress: Progress | None
 ) -> "tuple[Image, Future[tuple[ElfFile, GoDwarf]]]":
     from gosnap.target import live, procfs, procs
 
@@ -156,28 +175,17 @@ def _capture(
     procfs.check(pid)
     exe = f"/proc/{pid}/exe"
     try:
-        label = os.readlink(exe)
+        label = str(Path(exe).readlink())
     except PermissionError:
         raise procfs.permission_error(pid) from None
     except OSError:
         raise procfs.exited(pid) from None
     # what must fail fails before the target is stopped
-    _check_writable(out or Path(default_name(Path(label.removesuffix(" (deleted)")).name, pid)), force)
+    place.check(Path(label.removesuffix(" (deleted)")).name, pid)
     elf = _open_binary(exe, label)
     # DWARF is read while the target runs, beside the copy
     loading = loader.submit(_load_dwarf, elf)
     return live.capture(pid, fork=fork, progress=progress), loading
-
-
-def _check_writable(path: Path, force: bool) -> None:
-    """Fail before the target is stopped, not after."""
-    if path.exists() and not force:
-        raise GosnapError(f"{path}: exists already", "give another name with -o, or --force to replace it")
-    parent = path.parent if str(path.parent) else Path()
-    if not parent.is_dir():
-        raise GosnapError(f"{parent}: no such directory", "create it, or give another name with -o")
-    if not os.access(parent, os.W_OK):
-        raise GosnapError(f"{parent}: not writable", "give another place with -o FILE")
 
 
 def _open_binary(path: str, label: str) -> "ElfFile":

@@ -144,7 +144,8 @@ def _closing(text: str, opening: int) -> int:
 
 
 def _qualifier(name: str) -> str:
-    """What stands before the dot of a qualified name. Dots within an import path's last element are %2e in Go."""
+    """What stands before the dot of a qualified name. Dots within an import path's last element are %2e in
+    Go."""
     bracket = name.find("[")
     head = name if bracket < 0 else name[:bracket]
     slash = head.rfind("/")

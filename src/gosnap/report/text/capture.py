@@ -4,7 +4,7 @@ from gosnap.heap.views import View
 from gosnap.report.text.shared import checks, file_argument, heading, left_out
 from gosnap.report.text.table import Page
 from gosnap.report.text.types import type_rows
-from gosnap.report.text.units import clean, duration, percent, plural, size
+from gosnap.report.text.units import clean, duration, plural, size, typed_share
 
 _PHASES = (
     ("prepare", "look at its pages, reserve memory (it runs on)"),
@@ -35,9 +35,9 @@ def render(page: Page, view: View, *, verbose: bool = False) -> None:
         f"wrote {page.style(clean(extra['file']), 'bold')}, {size(extra['file_bytes'])}"
     )
     page.line()
-    typed = totals["bytes"] - totals["untyped_bytes"]
     page.line(
-        f"{plural(totals['objects'], 'object')}, {size(totals['bytes'])}, {percent(typed, totals['bytes'])} typed"
+        f"{plural(totals['objects'], 'object')}, {size(totals['bytes'])}, "
+        f"{typed_share(totals['untyped_bytes'], totals['bytes'])} of it typed"
     )
     type_rows(page, view.rows, "type", totals["bytes"])
     left_out(page, view.left_out, "type")

@@ -5,9 +5,9 @@ from typing import Any
 from gosnap.heap.views import View
 from gosnap.report.text.shared import checks, file_argument, heading
 from gosnap.report.text.table import Page
-from gosnap.report.text.units import clean, count, duration, percent, plural, size
+from gosnap.report.text.units import clean, count, duration, percent, plural, size, typed_share
 
-_BAR = 24
+_BAR = 16
 
 
 def render(page: Page, view: View, *, verbose: bool = False) -> None:
@@ -19,14 +19,14 @@ def render(page: Page, view: View, *, verbose: bool = False) -> None:
     page.pairs(_target(view.extra["target"], verbose))
     page.title("garbage collector")
     page.pairs(_gc(view.extra["gc"]))
-    _rss(page, view)
+    rss_table(page, view)
     page.title("heap")
     t = view.totals
     page.pairs(
         [
             ("objects", f"{count(t['heap_objects'])}, {size(t['heap_bytes'])}"),
             ("references", count(t["edges"])),
-            ("typed", percent(t["heap_bytes"] - t["untyped_bytes"], t["heap_bytes"]) + " of the bytes"),
+            ("typed", typed_share(t["untyped_bytes"], t["heap_bytes"]) + " of the bytes"),
             (
                 "without a pointer mask",
                 plural(t["objects_without_mask"], "object") if t["objects_without_mask"] else "",
@@ -81,7 +81,7 @@ def _gc(gc: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _rss(page: Page, view: View) -> None:
+def rss_table(page: Page, view: View) -> None:
     t = view.totals
     known = view.extra["target"]["rss_known"]
     page.title(

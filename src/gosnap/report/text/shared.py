@@ -9,13 +9,19 @@ from gosnap.report.text.units import clean, count, duration, plural, size
 _CHECKS = (
     ("dangling_pointers", "dangling pointers"),
     ("bad_type_headers", "bad type headers"),
-    ("span_count_mismatches", "span count mismatches"),
+    ("span_count_mismatches", "span mismatches"),
 )
 
 
 def file_argument(path: str) -> str:
     """A path as it must be typed in a shell."""
     return shlex.quote(path)
+
+
+def moment(iso: str) -> str:
+    """2026-11-24T08:15:30.123Z as "2026-11-24 08:15:30Z"."""
+    date, _, time = iso.partition("T")
+    return f"{date} {time.partition('.')[0].rstrip('Z')}Z" if time else iso
 
 
 def heading(page: Page, snapshot: Row) -> None:
@@ -26,21 +32,22 @@ def heading(page: Page, snapshot: Row) -> None:
     pause = f", stopped for {duration(snapshot['pause_us'])}" if snapshot["source"] != "core" else ""
     page.line(
         page.style(clean(snapshot["program"]), "bold")
-        + f" (pid {snapshot['pid']}, {clean(snapshot['go_version'])}), {source}{pause}, {clean(snapshot['taken_at'])}"
+        + f" (pid {snapshot['pid']}, {clean(snapshot['go_version'])}), {source}{pause}, "
+        + moment(clean(snapshot["taken_at"]))
     )
 
 
 def checks(page: Page, values: dict[str, int], *, always: bool = True) -> None:
     """The self-checks; a value that is not 0 is a loud warning."""
-    wrong = [f"{name} {count(values[key])}" for key, name in _CHECKS if values[key]]
+    wrong = [f"{count(values[key])} {name}" for key, name in _CHECKS if values[key]]
     if wrong:
         page.line()
         page.line("WARNING: the self-checks FAILED: " + ", ".join(wrong), "red")
         page.line(
-            "This snapshot was not read correctly; do not trust its numbers. Please report it, with the Go version."
+            "This snapshot was not read correctly; do not trust it. Please report it, with the Go version."
         )
     elif always:
-        passed = ", ".join(f"{name} 0" for _, name in _CHECKS)
+        passed = ", ".join(f"0 {name}" for _, name in _CHECKS)
         page.line(page.style("self-checks passed", "green") + f": {passed}")
 
 
@@ -48,7 +55,8 @@ def left_out(page: Page, left: dict[str, int], what: str) -> None:
     """What the row limit cut off; ``what`` is one row."""
     if left["rows"]:
         page.line(
-            f"  … and {plural(left['rows'], what, what + ('es' if what.endswith('s') else 's'))} more: {plural(left['objects'], 'object')}, {size(left['bytes'])}"
+            f"  … and {plural(left['rows'], what, what + ('es' if what.endswith('s') else 's'))} more: "
+            f"{plural(left['objects'], 'object')}, {size(left['bytes'])}"
             " (-n 0 shows all)",
             "dim",
         )

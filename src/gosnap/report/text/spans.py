@@ -66,7 +66,7 @@ def render(page: Page, view: View, path: str) -> None:
             ("arenas", f"{size(heap['arena_bytes'])} mapped"),
             (
                 "idle pages",
-                f"{size(heap['idle_bytes'])} resident, {size(heap['released_bytes'])} given back to the system",
+                f"{size(heap['idle_bytes'])} resident, {size(heap['released_bytes'])} given back",
             ),
         ]
     )

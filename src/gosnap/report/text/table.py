@@ -1,19 +1,26 @@
-"""Tables and paragraphs on a terminal or in a file."""
+"""Tables and paragraphs on a terminal or in a file, laid out by rich."""
 
-import os
-import shutil
+import io
 import sys
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
 from gosnap.report.text.units import shorten
 
-_STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+NARROW = 24
+_WIDEST = 1 << 16
+_NARROWEST = 40
 
 
 @dataclass
 class Page:
-    """Collects lines for one stream: with colour and cut to the width on a terminal, plain and whole otherwise."""
+    """Collects lines for one stream: with colour and cut to the width on a terminal, plain and whole
+    otherwise."""
 
     width: int = 0
     """Columns; 0: as wide as it gets."""
@@ -22,16 +29,31 @@ class Page:
 
     @classmethod
     def for_stream(cls, stream: TextIO | None = None) -> "Page":
-        """What suits a stream. NO_COLOR and TERM=dumb turn colour off (no-color.org)."""
-        stream = stream if stream is not None else sys.stdout
-        if not stream.isatty():
+        """What suits a stream: rich decides on colour (NO_COLOR, FORCE_COLOR, TERM) and width (COLUMNS)."""
+        console = Console(file=stream if stream is not None else sys.stdout)
+        if not console.is_terminal:
             return cls()
-        plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-        return cls(max(shutil.get_terminal_size().columns, 40), not plain)
+        return cls(max(console.width, _NARROWEST), console.color_system is not None and not console.no_color)
+
+    def _render(self, what: Text | Table) -> list[str]:
+        console = Console(
+            file=io.StringIO(),
+            width=self.width or _WIDEST,
+            force_terminal=self.colour,
+            color_system="standard" if self.colour else None,
+            no_color=not self.colour,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            legacy_windows=False,
+        )
+        with console.capture() as capture:
+            console.print(what, soft_wrap=isinstance(what, Text))
+        return [line.rstrip() for line in capture.get().splitlines()]
 
     def style(self, text: str, name: str) -> str:
         """The text in a style, where there are styles."""
-        return f"\033[{_STYLES[name]}m{text}\033[0m" if self.colour and text else text
+        return self._render(Text(text, name))[0] if self.colour and text else text
 
     def line(self, text: str = "", style: str = "") -> None:
         """One line."""
@@ -49,9 +71,8 @@ class Page:
         wide = max((len(k) for k, _ in rows), default=0)
         for key, value in rows:
             room = self.width - wide - 4 if self.width else 0
-            self.line(
-                f"  {self.style(key.ljust(wide), 'dim')}  {shorten(value, room) if room > 8 else value}"
-            )
+            name = self.style(key, "dim") + " " * (wide - len(key))
+            self.line(f"  {name}  {shorten(value, room) if room else value}")
 
     def table(
         self,
@@ -61,32 +82,37 @@ class Page:
         left: tuple[int, ...] = (),
         drop: tuple[int, ...] = (),
     ) -> None:
-        """A table; columns in ``left`` are left-aligned, the last of them gives way when the terminal is narrow.
+        """A table; columns in ``left`` are left-aligned, the last of them gives way when the terminal is
+        narrow.
 
         ``drop``: columns that may be left out, in this order, before that column gets narrower than 24.
         """
         keep = list(range(len(head)))
-        widths = [max([len(head[i]), *(len(r[i]) for r in rows)]) for i in keep]
-        flexible = max(left, default=-1)
+        widths = [max([cell_len(head[i]), *(cell_len(r[i]) for r in rows)]) for i in keep]
+        if left and drop and left[-1] in drop:
+            flexible = max((i for i in left if i not in drop), default=-1)
+        else:
+            flexible = max(left, default=-1)
         if self.width:
             for i in drop:
                 if self._needed(keep, widths, flexible) <= self.width:
                     break
                 keep.remove(i)
-            spare = self.width - self._needed(keep, widths, flexible) + min(24, widths[flexible])
             if flexible >= 0:
+                spare = self.width - self._needed(keep, widths, flexible) + min(NARROW, widths[flexible])
                 widths[flexible] = min(widths[flexible], max(spare, 8))
-        for n, row in enumerate([head, *rows]):
-            cells = []
-            for i in keep:
-                text = shorten(row[i], widths[i])
-                cells.append(text.ljust(widths[i]) if i in left else text.rjust(widths[i]))
-            text = "  " + "  ".join(cells).rstrip()
-            self.line(text, "dim" if n == 0 else "")
+        table = Table(
+            box=None, pad_edge=False, padding=(0, 0, 0, 2), header_style="dim" if self.colour else ""
+        )
+        for i in keep:
+            table.add_column(Text(head[i]), justify="left" if i in left else "right", no_wrap=True)
+        for row in rows:
+            table.add_row(*(Text(shorten(row[i], widths[i])) for i in keep))
+        self.lines += [f"  {line}" if not line.startswith("  ") else line for line in self._render(table)]
 
     @staticmethod
     def _needed(keep: list[int], widths: list[int], flexible: int) -> int:
-        return sum(min(widths[i], 24) if i == flexible else widths[i] for i in keep) + 2 * len(keep)
+        return sum(min(widths[i], NARROW) if i == flexible else widths[i] for i in keep) + 2 * len(keep)
 
     def next(self, *commands: str) -> None:
         """What a person would run next."""

@@ -3,7 +3,7 @@
 from gosnap.heap.views import Row, View
 from gosnap.report.text.shared import file_argument, heading, left_out, warn_untrusted
 from gosnap.report.text.table import Page
-from gosnap.report.text.units import clean, count, percent, plural, size
+from gosnap.report.text.units import clean, count, percent, plural, size, typed_share
 
 _NAMES = {"type": "type", "package": "package", "kind": "kind", "size_class": "size class"}
 
@@ -15,7 +15,11 @@ def render(page: Page, view: View, path: str, by: str, match: str | None) -> Non
     which = f" of types that match {match!r}" if match is not None else ""
     page.line(
         f"{plural(totals['objects'], 'object')}{which}, {size(totals['bytes'])}"
-        + (f", {percent(totals['untyped_bytes'], totals['bytes'])} of it untyped" if totals["bytes"] else "")
+        + (
+            f", {typed_share(totals['untyped_bytes'], totals['bytes'])} of it typed"
+            if totals["bytes"]
+            else ""
+        )
     )
     page.line()
     if not view.rows:

@@ -1,5 +1,7 @@
 """Numbers and names as people read them."""
 
+from rich.cells import cell_len, chop_cells
+
 _UNITS = (("PB", 1 << 50), ("TB", 1 << 40), ("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10))
 
 
@@ -19,6 +21,11 @@ def count(value: int) -> str:
 def percent(part: int, whole: int) -> str:
     """One decimal; empty where there is no whole."""
     return f"{100 * part / whole:.1f}%" if whole else ""
+
+
+def typed_share(untyped: int, whole: int) -> str:
+    """Two decimals, rounded down: only what is typed to the last byte is 100%."""
+    return f"{(whole - untyped) * 10000 // whole / 100:.2f}%" if whole else "100.00%"
 
 
 def duration(microseconds: int) -> str:
@@ -43,10 +50,12 @@ def clean(text: str) -> str:
 
 
 def shorten(text: str, width: int) -> str:
-    """At most ``width`` columns; what is cut is cut from the middle, because both ends of a type's name matter."""
-    if len(text) <= width:
+    """At most ``width`` columns; what is cut is cut from the middle, because both ends of a type's name
+    matter."""
+    if cell_len(text) <= width:
         return text
     if width < 5:
-        return text[:width]
+        return chop_cells(text, width)[0]
     tail = (width - 1) // 2
-    return text[: width - 1 - tail] + "…" + text[-tail:]
+    end = chop_cells(text[::-1], tail)[0][::-1]
+    return chop_cells(text, width - 1 - tail)[0] + "…" + end
