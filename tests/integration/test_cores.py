@@ -14,6 +14,8 @@ import pytest
 from safety_target import Heartbeat, until
 
 from gosnap.errors import GosnapError
+from gosnap.heap.snapshot import open_snapshot
+from gosnap.heap.take import take
 from gosnap.target.core import open_core
 from gosnap.target.image import Image
 from gosnap.target.live import capture
@@ -176,6 +178,10 @@ def test_memory_outside_of_the_heap_is_read_too(
     os.kill(target.pid, signal.SIGSTOP)
     until(lambda: set(heart.states().values()) == {"T"}, 10.0, "it did not stop")
     image = capture(target.pid)
+    # before the loop below, whose reads make pages present
+    rollup = Path(f"/proc/{target.pid}/smaps_rollup").read_text()
+    rss = next(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Rss:"))
+    assert image.rss_bytes == rss
     compared = 0
     with open(f"/proc/{target.pid}/mem", "rb", buffering=0) as mem:
         for low, high, perms, path in zip(
@@ -190,15 +196,45 @@ def test_memory_outside_of_the_heap_is_read_too(
                 assert mem.read(high - low) == image.space.read(low, high - low), f"{low:#x} {path}"
                 compared += high - low
     assert compared > 8 << 20
-    assert (
-        image.rss_bytes
-        == int(
-            next(
-                x
-                for x in Path(f"/proc/{target.pid}/smaps_rollup").read_text().splitlines()
-                if x.startswith("Rss")
-            ).split()[1]
-        )
-        * 1024
-    )
     os.kill(target.pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("flags", [(), ("-buildmode=pie",)])
+def test_cores_say_what_the_live_capture_says(
+    go_version: str,
+    flags: tuple[str, ...],
+    gobuild: Callable[..., Path],
+    running: Callable[..., Any],
+    in_cores: Path,
+) -> None:
+    """The same objects, bytes and types from the process, from gcore's core and from the kernel's."""
+    exe = gobuild("types", go_version, flags=flags)
+    target = running(exe, env={"GOTRACEBACK": "crash"}, cwd=in_cores)
+    said = target.json
+    out = in_cores / "out"
+    out.mkdir()
+    take(str(target.pid), out=out / "live.gosnap")
+    take(str(gcore(target.pid, in_cores)), exe=str(exe), out=out / "gcore.gosnap")
+    take(str(kernel_core(target, in_cores)), exe=str(exe), out=out / "kernel.gosnap")
+    live, *cores = (open_snapshot(out / f"{n}.gosnap") for n in ("live", "gcore", "kernel"))
+    clean = {"dangling_pointers": 0, "bad_type_headers": 0, "span_count_mismatches": 0}
+    assert live.info().totals["heap_objects"] == said["heap_objects"]
+    whole = live.types(top=None)
+    for core in cores:
+        info = core.info()
+        assert info.snapshot["source"] == "core" and info.snapshot["pid"] == target.pid
+        assert info.checks == clean
+        totals = info.totals
+        # the process is quiet, but for what the runtime allocates to report its own abort
+        assert 0 <= totals["heap_objects"] - said["heap_objects"] <= 4
+        assert 0 <= totals["heap_bytes"] - said["heap_alloc"] <= 4096
+        mine = {r["type"]: r for r in core.types(top=None).rows}
+        assert {n: r for n, r in mine.items() if "main." in n} == {
+            r["type"]: r for r in whole.rows if "main." in r["type"]
+        }
+        # threads that wake up between the three come and go in the runtime's own lists
+        moved = sum(abs(mine.get(r["type"], {"objects": 0})["objects"] - r["objects"]) for r in whole.rows)
+        assert moved <= 16
+        rows = {r["region"]: r["bytes"] for r in info.rows}
+        assert sum(rows.values()) == totals["rss_bytes"]
+        assert rows["not explained"] == 0

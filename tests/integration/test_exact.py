@@ -84,6 +84,8 @@ def test_rss_adds_up(quiet: tuple[Any, Snapshot]) -> None:
     assert sum(rows.values()) == info.totals["rss_bytes"]
     assert abs(rows["not explained"]) <= info.totals["rss_bytes"] // 100
     assert all(v >= 0 for v in rows.values())
+    # a program without C takes nothing but its first thread's stack from elsewhere
+    assert next(v for k, v in rows.items() if k.startswith("outside Go")) <= 512 << 10
     # every allocated byte of the target has been written to, so nearly all of them are resident
     assert rows["allocated objects"] <= target.json["heap_alloc"]
     assert rows["allocated objects"] > target.json["heap_alloc"] * 0.9

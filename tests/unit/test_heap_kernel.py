@@ -1,5 +1,7 @@
-"""The heap kernel on heaps made by hand: objects, look-ups, edges by every kind of pointer mask, hostile columns."""
+"""The heap kernel on heaps made by hand: objects, look-ups, edges by every kind of pointer mask, hostile
+columns."""
 
+import itertools
 import random
 
 import numpy as np
@@ -215,7 +217,7 @@ def test_threads_over_ranges_give_the_same_edges() -> None:
     parts = [
         np.frombuffer(heap.edges(lo, lo + 5, again, True)[0], np.uint32).tolist() for lo in (0, 5, 10, 15)
     ]
-    assert sum(parts, []) == whole
+    assert list(itertools.chain.from_iterable(parts)) == whole
     assert again.tolist() == degree.tolist()
 
 

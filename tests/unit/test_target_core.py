@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from target_files import BASE, DATA, ENTRY, STACK, Core, executable, header, note, ntfile, phdr, prstatus
 
+from gosnap.binary import elfhead
 from gosnap.errors import GosnapError, ReadError
 from gosnap.target import core as core_module
-from gosnap.target import elfhead
 from gosnap.target.core import is_core, open_core, parse_notes
 
 
@@ -32,7 +32,12 @@ def test_reads_a_core(files: tuple[Path, Path]) -> None:
     assert image.threads.tid.tolist() == [4242, 4243]
     assert image.threads.register("rip").tolist() == [ENTRY, ENTRY]
     assert image.exe_path == str(exe) and image.source == "core"
-    assert image.resident is None and image.rss_bytes is None
+    # pages that hold more than zeros: the text's first, two of three of data, the stack's
+    assert image.resident is not None and image.rss_bytes is None
+    runs = list(zip(image.resident.start.tolist(), image.resident.end.tolist(), strict=True))
+    data = [(DATA, DATA + 0x1000), (DATA + 0x2000, DATA + 0x3000)]
+    assert runs == [(BASE, BASE + 0x1000), *data, (STACK, STACK + 0x1000)]
+    assert image.copied_bytes == 0x4000
     assert image.space.read(BASE, 4) == b"\x7fELF"
     assert image.space.read(BASE + 0x1000, 14) == b"read-only data"  # absent in the core: the executable's
     assert image.space.read(DATA + 0x2000, 4) == b"heap"

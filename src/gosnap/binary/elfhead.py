@@ -164,7 +164,7 @@ def find_buildinfo(data: bytes | mmap.mmap, head: ElfHead, named: dict[str, Sect
         return section.offset, min(section.size, _MAX_BUILDINFO)
     # Stripped of sections: debug/buildinfo looks into the first writable segment, at multiples of 16.
     for s in head.segments:
-        if s.type == PT_LOAD and s.flags & PF_W:
+        if s.type == PT_LOAD and s.flags & PF_W and s.offset < len(data):
             end = min(s.offset + min(s.filesz, 1 << 16), len(data))
             at = data.find(BUILDINFO_MAGIC, s.offset, end)
             if at >= 0:

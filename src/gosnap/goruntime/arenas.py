@@ -1,23 +1,15 @@
-"""Address ranges that belong to Go: heap arenas and the runtime's own metadata.
-
-Sources: runtime/mheap.go (arenas, heapArena, allspans), runtime/mpagealloc.go (summary, chunks),
-runtime/malloc.go (persistentChunks), runtime/mgc.go (work.wbufSpans).
-"""
+"""Heap arenas: where they lie, and the structure of each (runtime/mheap.go: arenas, heapArena)."""
 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from gosnap.errors import ReadError
 from gosnap.goruntime.program import GoProgram
-from gosnap.goruntime.spans import Spans
 
 ARENA_BYTES = 64 << 20
 # arenaBaseOffset on amd64 (runtime/malloc.go): arena 0 begins at the lowest canonical address
 _BASE_OFFSET = {"x86_64": 0xFFFF800000000000, "aarch64": 0}
-_PERSISTENT_CHUNK = 256 << 10
-_MAX_CHUNKS = 1 << 20
 
 
 @dataclass
@@ -83,103 +75,3 @@ def arena_bitmaps(program: GoProgram, starts: list[int]) -> ArenaBitmaps | None:
         bitmap_bytes=bitmap.size,
         nomore_bytes=nomore.size,
     )
-
-
-def metadata_addresses(program: GoProgram, spans: Spans, starts: list[int]) -> npt.NDArray[np.uint64]:
-    """Addresses that lie in memory of the runtime's own: a mapping that holds one of them is metadata."""
-    known: set[int] = set()
-    for column in (spans.address, spans.alloc_bits, spans.mark_bits):
-        known.update(np.unique(column & np.uint64(0xFFFFFFFFFFFFF000)).tolist())
-    mheap = program.address("runtime.mheap_")
-    lay = program.layouts
-    if mheap is not None:
-        for name in ("allspans", "allArenas", "heapArenas"):
-            f = lay.find("runtime.mheap", name)
-            if f is not None:
-                known.add(_pointer(program, mheap + f.offset))
-        arenas = lay.find("runtime.mheap", "arenas")
-        if arenas is not None:
-            known.add(_pointer(program, mheap + arenas.offset))
-        chunks = lay.find("runtime.mheap", "pages.chunks")
-        if chunks is not None:
-            known.update(_pointers(program, mheap + chunks.offset, min(chunks.size // 8, 1 << 16)))
-    known.update(arena_structs(program, starts).values())
-    head = program.address("runtime.persistentChunks")
-    chunk = _pointer(program, head) if head is not None else 0
-    for _ in range(_MAX_CHUNKS):
-        if not chunk:
-            break
-        known.add(chunk)
-        chunk = _pointer(program, chunk)
-    for symbol in (
-        "runtime.allp",
-        "runtime.allm",
-        "runtime.mbuckets",
-        "runtime.bbuckets",
-        "runtime.xbuckets",
-    ):
-        at = program.address(symbol)
-        if at is not None:
-            known.add(_pointer(program, at))
-    known.discard(0)
-    return np.asarray(sorted(known), np.uint64)
-
-
-def metadata_ranges(program: GoProgram) -> list[tuple[int, int]]:
-    """Reserved ranges of the page allocator: its summaries and the scavenger's index, of which parts are in
-    use."""
-    mheap = program.address("runtime.mheap_")
-    lay = program.layouts
-    out: list[tuple[int, int]] = []
-    if mheap is None:
-        return out
-    summary = lay.find("runtime.mheap", "pages.summary")
-    slices = [(summary.offset + i * 24, 8) for i in range(summary.size // 24)] if summary else []
-    index = lay.find("runtime.mheap", "pages.scav.index.chunks")
-    if index is not None:
-        slices.append((index.offset, 16))
-    for offset, element in slices:
-        try:
-            ptr, cap = program.space.u64(mheap + offset), program.space.u64(mheap + offset + 16)
-        except ReadError:
-            continue
-        if ptr and cap < 1 << 44:
-            out.append((ptr, ptr + cap * element))
-    return sorted(out)
-
-
-def work_buffer_spans(program: GoProgram) -> set[int]:
-    """First addresses of the spans that hold the collector's work buffers (runtime.work.wbufSpans)."""
-    work = program.address("runtime.work")
-    lay = program.layouts
-    out: set[int] = set()
-    nxt, base = lay.find("runtime.mspan", "next"), lay.find("runtime.mspan", "startAddr")
-    if work is None or nxt is None or base is None:
-        return out
-    for name in ("wbufSpans.free.first", "wbufSpans.busy.first"):
-        f = lay.find("runtime.workType", name)
-        if f is None:
-            continue
-        span = _pointer(program, work + f.offset)
-        for _ in range(_MAX_CHUNKS):
-            if not span:
-                break
-            out.add(_pointer(program, span + base.offset))
-            span = _pointer(program, span + nxt.offset)
-    return out
-
-
-def _pointer(program: GoProgram, address: int) -> int:
-    try:
-        return program.space.u64(address)
-    except ReadError:
-        return 0
-
-
-def _pointers(program: GoProgram, address: int, count: int) -> list[int]:
-    try:
-        raw = program.space.read(address, count * 8)
-    except ReadError:
-        return []
-    words = np.frombuffer(raw, "<u8")
-    return [int(w) for w in words[words != 0]]

@@ -7,13 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gosnap._kernels.heap import Heap
-from gosnap.goruntime.arenas import (
-    ARENA_BYTES,
-    arena_starts,
-    metadata_addresses,
-    metadata_ranges,
-    work_buffer_spans,
-)
+from gosnap.goruntime.arenas import ARENA_BYTES, arena_starts
+from gosnap.goruntime.metadata import metadata_ranges, work_buffer_spans
 from gosnap.goruntime.program import GoProgram
 from gosnap.goruntime.sizeclasses import PAGE_SIZE
 from gosnap.goruntime.spans import Spans
@@ -138,16 +133,8 @@ def reconcile(program: GoProgram, heap: Heap, spans: Spans) -> Regions:
     )
     anonymous = subtract(outside_arenas, globals_)
     file_only = subtract(merge(files), globals_)
-    known = metadata_addresses(program, spans, arena_list)
-    ranges = metadata_ranges(program)
-    named = merge(named_go)
-    meta: Intervals = []
-    other: Intervals = []
-    for interval in anonymous:
-        at = int(np.searchsorted(known, np.uint64(interval[0])))
-        holds = at < len(known) and int(known[at]) < interval[1]
-        holds = holds or bool(intersect([interval], ranges)) or bool(intersect([interval], named))
-        (meta if holds else other).append(interval)
+    ours = merge([*metadata_ranges(program, arena_list), *named_go])
+    meta, other = intersect(anonymous, ours), subtract(anonymous, ours)
     rows: list[dict[str, Any]] = []
 
     def row(region: str, resident: int, virtual: int, note: str) -> None:

@@ -17,6 +17,7 @@ All chunks of a section but the last have CHUNK raw bytes, so that a part can be
 
 import contextlib
 import errno
+import itertools
 import json
 import mmap
 import os
@@ -132,7 +133,7 @@ class Writer:
     def add_array(self, name: str, column: npt.NDArray[Any]) -> None:
         """A one-dimensional column."""
         flat = np.ascontiguousarray(column)
-        self._add(name, flat.dtype.str, [memoryview(flat).cast("B")] if flat.nbytes else [])
+        self._add(name, flat.dtype.str, [flat.data.cast("B")] if flat.nbytes else [])
 
     def add_pieces(self, name: str, dtype: str, pieces: Iterable[Bytes]) -> None:
         """A column of ``dtype`` (numpy's name, "<u4" say) that comes in pieces, one after another."""
@@ -237,7 +238,8 @@ class Section:
 
 
 class Reader:
-    """A written snapshot. Opening reads the directory; sections are read, and checked, when they are asked for."""
+    """A written snapshot. Opening reads the directory; sections are read, and checked, when they are asked
+    for."""
 
     def __init__(self, path: Path, data: mmap.mmap, sections: dict[str, Section]) -> None:
         self.path = path
@@ -315,7 +317,8 @@ class Reader:
             raise GosnapError(f"{self.path}: section {name} is no column of {s.dtype!r}") from None
 
     def verify(self) -> int:
-        """Check every chunk of every section; returns the raw bytes. GosnapError names the first that is damaged."""
+        """Check every chunk of every section; returns the raw bytes. GosnapError names the first that is
+        damaged."""
         total = 0
         for s in self._sections.values():
             for c in s.chunks:
@@ -374,7 +377,7 @@ def _directory(path: Path, raw: bytes, end: int) -> dict[str, Section]:
     except (KeyError, TypeError, ValueError, RecursionError) as e:
         raise _damaged(path, end, f"the directory makes no sense: {e}") from None
     spans.sort()
-    for (a, n), (b, _) in zip(spans, spans[1:], strict=False):
+    for (a, n), (b, _) in itertools.pairwise(spans):
         if a + n > b:
             raise _damaged(path, b, "two chunks overlap")
     return out

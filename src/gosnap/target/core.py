@@ -17,6 +17,7 @@ import numpy as np
 
 from gosnap.binary.elfhead import ET_CORE, PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE, Segment
 from gosnap.errors import GosnapError, ReadError
+from gosnap.target import pages
 from gosnap.target.coreexe import (
     PAGE,
     MappedFile,
@@ -40,7 +41,7 @@ from gosnap.target.corenotes import (
     stack_cmdline,
     text,
 )
-from gosnap.target.image import REGISTERS, Image, Mappings, Threads
+from gosnap.target.image import REGISTERS, Image, Mappings, Resident, Threads
 from gosnap.target.space import AddressSpace
 
 __all__ = ["build_ids", "is_core", "open_core", "parse_notes"]
@@ -88,8 +89,8 @@ def open_core(path: str | Path, exe: Path | None = None) -> Image:
 
     The core is mapped, not read: a sparse one of terabytes costs nothing. Bytes that it leaves out come from
     the executable and the shared libraries (``Image.notes`` says which of those are not here); writable
-    memory of no file was never touched and reads as zero. Dumped bytes are ``Image.copied_bytes``, those
-    that read as zero ``Image.unread_bytes``.
+    memory of no file was never touched and reads as zero. ``Image.resident``, ``Image.copied_bytes``: dumped
+    pages that hold anything but zeros. ``Image.unread_bytes``: what reads as zero because it was not dumped.
     """
     core = _read(open_elf(path))
     label = _label(core)
@@ -101,6 +102,7 @@ def open_core(path: str | Path, exe: Path | None = None) -> Image:
         _place(core, label, program)
     core.areas = _areas(core)
     space, zero = _fill(core)
+    resident = _resident(core)
     notes = core.notes
     name = Path(label.removesuffix(" (deleted)")).name
     return Image(
@@ -114,7 +116,8 @@ def open_core(path: str | Path, exe: Path | None = None) -> Image:
         mappings=_mappings(core),
         threads=_threads(notes),
         taken_at=_utc(core.file.mtime_ns),
-        copied_bytes=sum(s.filesz for s in core.segments),
+        resident=resident,
+        copied_bytes=pages.total(resident.start, resident.end),
         unread_bytes=zero,
         notes=core.remarks,
     )
@@ -294,6 +297,13 @@ def _fill(core: _Core) -> tuple[AddressSpace, int]:
         core.remarks.append(f"and of {len(lost) - _NAMED:,} more files")
     _missing_stacks(core, space)
     return space, sum(high - low for low, high in zero)
+
+
+def _resident(core: _Core) -> Resident:
+    """What the core holds, without pages of zeros: a core has no page table."""
+    parts = [(s.vaddr, s.filesz, core.file.host + s.offset, s.offset) for s in core.segments if s.filesz]
+    with open_regular(core.file.label) as f:
+        return pages.touched(parts, f.fileno())
 
 
 def _module(core: _Core, path: str, code: bool) -> MappedFile | None:

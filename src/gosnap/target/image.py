@@ -91,6 +91,7 @@ class Image:
     taken_at: str
     """UTC, ISO 8601."""
     resident: Resident | None = None
+    """For a core: what it holds but pages of zeros."""
     rss_bytes: int | None = None
     swap_bytes: int | None = None
     pause_us: int = 0

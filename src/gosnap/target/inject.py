@@ -26,8 +26,9 @@ from pathlib import Path
 import numpy as np
 
 from gosnap._kernels import copy
+from gosnap.binary import elfhead
 from gosnap.errors import GosnapError
-from gosnap.target import elfhead, procfs
+from gosnap.target import procfs
 from gosnap.target.image import REGISTERS
 from gosnap.target.space import U64
 

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gosnap._kernels import copy
+from gosnap.binary import elfhead
 from gosnap.errors import GosnapError
-from gosnap.target import elfhead, pages, procfs
+from gosnap.target import pages, procfs
 from gosnap.target.image import PAGE_FILE, PAGE_PRESENT, PAGE_ZERO, Image, Mappings, Resident, Threads
 from gosnap.target.mirror import Mirror, Reserve, check_memory
 from gosnap.target.space import U64, AddressSpace

@@ -1,6 +1,8 @@
 """Which pages of a process have memory behind them, and arithmetic on such runs of pages."""
 
+import ctypes
 import errno
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,6 +26,8 @@ TOP = 0x7FFFFFFFF000
 I64 = npt.NDArray[np.int64]
 
 _ROWS = 1 << 16
+_PAGE = 4096
+_BLOCK = 4 << 20
 
 
 class Scanner:
@@ -93,6 +97,49 @@ class Scanner:
             # Without the ioctl every page costs a word: reserved address space (PROT_NONE) is left out.
             if e < 1 << 56 and p[:3] != "---"
         ]
+
+
+def touched(parts: Sequence[tuple[int, int, int, int]], fd: int) -> Resident:
+    """The pages of a core that hold anything but zeros, as runs.
+
+    ``parts``: (address, bytes, address in our memory, offset in the file), sorted by address; ``fd``: the
+    core, whose
+    holes are not looked at. A writer of cores may dump address space that never had memory behind it (gdb
+    does).
+    """
+    found: list[U64] = []
+    for address, size, host, offset in parts:
+        at = 0
+        while at < size:
+            low, high = _extent(fd, offset + at, offset + size)
+            if low >= high:
+                break
+            first, last = (low - offset) & ~(_PAGE - 1), min(high - offset, size)
+            for block in range(first, last, _BLOCK):
+                n = min(_BLOCK, last - block) & ~(_PAGE - 1)
+                if not n:
+                    break
+                raw = (ctypes.c_ubyte * n).from_address(host + block)
+                words = np.frombuffer(raw, np.uint64).reshape(-1, _PAGE // 8)
+                pages = np.flatnonzero(np.bitwise_or.reduce(words, axis=1))
+                found.append(pages.astype(np.uint64) * np.uint64(_PAGE) + np.uint64(address + block))
+            at = high - offset
+    starts = np.unique(np.concatenate(found)) if found else np.zeros(0, np.uint64)
+    cut = np.flatnonzero(np.diff(starts) != _PAGE)
+    first_of = starts[np.concatenate(([0], cut + 1))] if len(starts) else starts
+    last_of = starts[np.concatenate((cut, [len(starts) - 1]))] if len(starts) else starts
+    end = last_of + np.uint64(_PAGE)
+    return Resident(first_of, end, np.full(len(first_of), PAGE_PRESENT, np.uint64))
+
+
+def _extent(fd: int, low: int, high: int) -> tuple[int, int]:
+    """The first stretch of [low, high) of a file that is no hole."""
+    try:
+        start = os.lseek(fd, low, os.SEEK_DATA)
+        return min(start, high), min(os.lseek(fd, start, os.SEEK_HOLE), high)
+    except OSError as e:
+        # ENXIO: nothing but a hole; anything else: a file system that does not tell
+        return (high, high) if e.errno == errno.ENXIO else (low, high)
 
 
 def clip(start: U64, end: U64, low: U64, high: U64) -> tuple[U64, U64, I64, I64]:

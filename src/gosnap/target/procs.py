@@ -7,8 +7,9 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from gosnap.binary import elfhead
 from gosnap.errors import GosnapError
-from gosnap.target import elfhead, procfs
+from gosnap.target import procfs
 
 _ANSWER_SECONDS = 0.25
 _MAX_ANSWER = 4096

@@ -1,1 +1,0 @@
-from gosnap.binary.elfhead import *  # noqa: F403 - moved; callers follow
