@@ -1,5 +1,68 @@
-"""gosnap: memory snapshots of running Go programs."""
+"""gosnap: memory snapshots of running Go programs.
+
+    import gosnap
+
+    snapshot = gosnap.capture(4242)
+    snapshot = gosnap.open("gosnap-myserver.4242.gosnap")
+    for row in snapshot.types(match=r"^main\\.").rows:
+        print(row["type"], row["objects"], row["bytes"])
+
+The verbs of the command line are methods: ``types()``, ``spans()``, ``info()``; each returns a ``View`` of
+plain data.
+Failures are a ``GosnapError``.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gosnap._version import __version__
+from gosnap.errors import GosnapError
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from gosnap.heap.snapshot import Snapshot
+    from gosnap.heap.views import View
+
+__all__ = ["GosnapError", "Snapshot", "View", "__version__", "capture", "open"]
+
+
+def capture(
+    target: int | str,
+    *,
+    output: str | Path | None = None,
+    force: bool = False,
+    exe: str | None = None,
+    fork: bool = False,
+    contents: bool = True,
+) -> "Snapshot":
+    """Take a snapshot of a process (PID or name) or a core (path, with ``exe``), write it, and open it.
+
+    The file is ``output``, by default gosnap-PROGRAM.PID.gosnap in the current directory; one that exists is
+    replaced
+    only with ``force``. ``fork``: stop the process only while it is cloned. ``contents`` False: keep no heap
+    bytes.
+    """
+    from gosnap.heap.take import take
+
+    out = Path(output) if output is not None else None
+    view = take(str(target), exe=exe, fork=fork, contents=contents, out=out, force=force)
+    return open(view.extra["file"])
+
+
+def open(path: str | Path) -> "Snapshot":
+    """Open a .gosnap file."""
+    from gosnap.heap.snapshot import open_snapshot
+
+    return open_snapshot(path)
+
+
+def __getattr__(name: str) -> object:
+    # the classes are there for annotations; importing them costs nothing until they are asked for
+    if name == "Snapshot":
+        from gosnap.heap.snapshot import Snapshot
+
+        return Snapshot
+    if name == "View":
+        from gosnap.heap.views import View
+
+        return View
+    raise AttributeError(f"module 'gosnap' has no attribute {name!r}")

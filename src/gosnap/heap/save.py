@@ -1,7 +1,6 @@
 """The columns of a snapshot file: what later verbs need of the target. Never a whole column of objects in
 Python."""
 
-import ctypes
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import numpy as np
 from gosnap.goruntime.sizeclasses import PAGE_SIZE
 from gosnap.heap.analyse import Analysis
 from gosnap.heap.intervals import clip, merge, subtract
+from gosnap.target.space import host_bytes
 
 if TYPE_CHECKING:
     from gosnap.target.container import Writer
@@ -85,4 +85,4 @@ def _pieces(ranges: list[tuple[int, int, int]]) -> Iterator[memoryview]:
     for start, end, host in ranges:
         for at in range(0, end - start, _PIECE):
             n = min(_PIECE, end - start - at)
-            yield memoryview((ctypes.c_ubyte * n).from_address(host + at)).cast("B")
+            yield host_bytes(host + at, n)

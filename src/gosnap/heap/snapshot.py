@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gosnap.errors import GosnapError
+from gosnap.heap import schema
 from gosnap.heap.views import View
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def open_snapshot(path: str | Path) -> "Snapshot":
             f"{path}: a snapshot of another format ({meta.get('format') if isinstance(meta, dict) else '?'})",
             "take it again with this version of gosnap, or read it with the version that wrote it",
         )
+    schema.check(meta, schema.META, f"{path}: meta")
     return Snapshot(Path(path), reader, meta)
 
 
@@ -41,14 +43,18 @@ class Snapshot:
         self, by: str = "type", match: str | None = None, sort: str = "bytes", top: int | None = 20
     ) -> View:
         """Objects and bytes by type, package, kind or size class; ``top`` None for all rows."""
-        return types_view(
-            self.meta, self.reader.json("answers.types"), by=by, match=match, sort=sort, top=top
-        )
+        table = self._answers("answers.types", schema.TYPES)
+        return types_view(self.meta, table, by=by, match=match, sort=sort, top=top)
+
+    def _answers(self, name: str, shape: Any) -> Any:
+        table = self.reader.json(name)
+        schema.check(table, shape, f"{self.path}: {name}")
+        return table
 
     def spans(self, top: int | None = None) -> View:
         """The allocator by size class; ``top`` limits the rows (largest span_bytes first) and the large
         objects."""
-        table = self.reader.json("answers.spans")
+        table = self._answers("answers.spans", schema.SPANS)
         rows = table["rows"]
         left = {"rows": 0, "objects": 0, "bytes": 0}
         if top is not None and len(rows) > top:
@@ -149,6 +155,8 @@ def types_view(meta: Row, table: Row, *, by: str, match: str | None, sort: str, 
 def _size_of(spanclass: int) -> Row:
     from gosnap.goruntime.sizeclasses import CLASS_TO_SIZE
 
+    if not 0 <= spanclass >> 1 < len(CLASS_TO_SIZE):
+        raise GosnapError(f"span class {spanclass} is none of Go's")
     return {"size": CLASS_TO_SIZE[spanclass >> 1], "scan": 1 - (spanclass & 1)}
 
 

@@ -1,6 +1,5 @@
 """Which pages of a process have memory behind them, and arithmetic on such runs of pages."""
 
-import ctypes
 import errno
 import os
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from gosnap.target.image import (
     Mappings,
     Resident,
 )
-from gosnap.target.space import U64
+from gosnap.target.space import U64, host_bytes
 
 TOP = 0x7FFFFFFFF000
 """The end of user addresses with four page-table levels; mappings above are asked for one by one."""
@@ -119,8 +118,7 @@ def touched(parts: Sequence[tuple[int, int, int, int]], fd: int) -> Resident:
                 n = min(_BLOCK, last - block) & ~(_PAGE - 1)
                 if not n:
                     break
-                raw = (ctypes.c_ubyte * n).from_address(host + block)
-                words = np.frombuffer(raw, np.uint64).reshape(-1, _PAGE // 8)
+                words = np.frombuffer(host_bytes(host + block, n), np.uint64).reshape(-1, _PAGE // 8)
                 pages = np.flatnonzero(np.bitwise_or.reduce(words, axis=1))
                 found.append(pages.astype(np.uint64) * np.uint64(_PAGE) + np.uint64(address + block))
             at = high - offset

@@ -13,6 +13,11 @@ from gosnap.errors import ReadError
 U64 = npt.NDArray[np.uint64]
 
 
+def host_bytes(host: int, size: int) -> memoryview:
+    """Memory of ours at an address, without a copy; it must stay mapped while the view is used."""
+    return memoryview((ctypes.c_ubyte * size).from_address(host)).cast("B")
+
+
 class AddressSpace:
     """Regions of a target's memory, sorted by address, none overlapping another.
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gosnap.report.text.units import shorten
+from gosnap.report.text.units import clean, shorten
 
 NARROW = 24
 _WIDEST = 1 << 16
@@ -66,8 +66,8 @@ class Page:
         self.line(text, "bold")
 
     def pairs(self, rows: list[tuple[str, str]]) -> None:
-        """Names and values; empty values are left out."""
-        rows = [r for r in rows if r[1]]
+        """Names and values, made safe for a terminal; empty values are left out."""
+        rows = [(clean(k), clean(v)) for k, v in rows if v]
         wide = max((len(k) for k, _ in rows), default=0)
         for key, value in rows:
             room = self.width - wide - 4 if self.width else 0
@@ -82,11 +82,13 @@ class Page:
         left: tuple[int, ...] = (),
         drop: tuple[int, ...] = (),
     ) -> None:
-        """A table; columns in ``left`` are left-aligned, the last of them gives way when the terminal is
+        """A table of texts that are made safe for a terminal; columns in ``left`` are left-aligned, the last
+        of them gives way when the terminal is
         narrow.
 
         ``drop``: columns that may be left out, in this order, before that column gets narrower than 24.
         """
+        rows = [[clean(cell) for cell in row] for row in rows]
         keep = list(range(len(head)))
         widths = [max([cell_len(head[i]), *(cell_len(r[i]) for r in rows)]) for i in keep]
         if left and drop and left[-1] in drop:
@@ -102,13 +104,13 @@ class Page:
                 spare = self.width - self._needed(keep, widths, flexible) + min(NARROW, widths[flexible])
                 widths[flexible] = min(widths[flexible], max(spare, 8))
         table = Table(
-            box=None, pad_edge=False, padding=(0, 0, 0, 2), header_style="dim" if self.colour else ""
+            box=None, pad_edge=True, padding=(0, 0, 0, 2), header_style="dim" if self.colour else ""
         )
         for i in keep:
             table.add_column(Text(head[i]), justify="left" if i in left else "right", no_wrap=True)
         for row in rows:
             table.add_row(*(Text(shorten(row[i], widths[i])) for i in keep))
-        self.lines += [f"  {line}" if not line.startswith("  ") else line for line in self._render(table)]
+        self.lines += self._render(table)
 
     @staticmethod
     def _needed(keep: list[int], widths: list[int], flexible: int) -> int:
