@@ -78,6 +78,11 @@ cdef uint64_t MAX_ADDR = <uint64_t>1 << 47
 cdef uint32_t TYPE_MASK = (<uint32_t>1 << ROLE_SHIFT) - 1
 cdef int64_t MAX_OBJECTS = <int64_t>0xfffffff0
 cdef uint64_t INNER_LIMIT = <uint64_t>1 << 26
+# What hostile types may cost: pointer sources in one type and in all, steps to find them, arrays inside arrays.
+cdef int64_t MAX_OPS = 65536
+cdef int64_t MAX_OPS_IN_ALL = <int64_t>1 << 24
+cdef int64_t MAX_EMITS = <int64_t>1 << 18
+cdef int MAX_NESTED = 64
 
 
 cdef struct SpanRow:
@@ -299,6 +304,7 @@ cdef class Heap:
     cdef Op *ops
     cdef int64_t ops_n
     cdef int64_t ops_cap
+    cdef int64_t emits                 # steps left for the type that is being compiled
     # functions, for closures
     cdef const uint64_t[::1] c_pc
     cdef const int64_t[::1] c_start
@@ -324,6 +330,8 @@ cdef class Heap:
     cdef Inner *inner
     cdef int64_t inner_n
     cdef int64_t inner_cap
+    cdef int64_t fuel                  # pointer sources that may still be looked at
+    cdef int nested                    # OP_REPEAT inside OP_REPEAT
     cdef uint16_t class_size[4097]     # (size + 7) / 8 -> slot size, for sizes to 32 KiB
     cdef int nomem
 
@@ -386,6 +394,7 @@ cdef class Heap:
         cdef Py_ssize_t i, n = base.shape[0]
         cdef uint64_t hi = 0, lo = MAX_ADDR, end, a
         cdef uint64_t p, c
+        cdef uint64_t backed = 4096, pages = 0
         cdef int64_t words = 0
         cdef SpanRow *s
         if not (npages.shape[0] == elemsize.shape[0] == nelems.shape[0] == divmul.shape[0] == n
@@ -400,7 +409,8 @@ cdef class Heap:
         if self.spans == NULL or self.obj0 == NULL:
             raise MemoryError
         for i in range(n):
-            if base[i] & (PAGE_SIZE - 1) or base[i] == 0 or npages[i] == 0 or npages[i] > (<uint64_t>1 << 34):
+            if (base[i] & (PAGE_SIZE - 1) or base[i] == 0 or base[i] >= MAX_ADDR
+                    or npages[i] == 0 or npages[i] > (<uint64_t>1 << 34)):
                 raise ValueError("heap: span is not page aligned or empty")
             end = base[i] + (npages[i] << PAGE_SHIFT)
             if end > MAX_ADDR or elemsize[i] < 8 or elemsize[i] > (npages[i] << PAGE_SHIFT) or nelems[i] == 0:
@@ -443,7 +453,7 @@ cdef class Heap:
         for i in range(manual_base.shape[0]):
             if manual_base[i] & (PAGE_SIZE - 1) or manual_npages[i] > (<uint64_t>1 << 34):
                 raise ValueError("heap: manual span is not page aligned")
-            if manual_base[i] + (manual_npages[i] << PAGE_SHIFT) > MAX_ADDR:
+            if manual_base[i] >= MAX_ADDR or manual_base[i] + (manual_npages[i] << PAGE_SHIFT) > MAX_ADDR:
                 raise ValueError("heap: manual span outside the address space")
             lo = min(lo, manual_base[i])
             hi = max(hi, manual_base[i] + (manual_npages[i] << PAGE_SHIFT))
@@ -466,8 +476,15 @@ cdef class Heap:
         self.chunks = 0
         for i in range(n):
             self._claim(base[i], npages[i])
+        # Nobody has looked whether stacks are there: what they claim must not cost more than what is.
+        backed += self.chunks
+        for i in range(space.n):
+            backed += (space.end[i] - space.start[i]) >> ARENA_SHIFT
         for i in range(manual_base.shape[0]):
             self._claim(manual_base[i], manual_npages[i])
+            pages += manual_npages[i]
+            if <uint64_t>self.chunks > backed or pages > backed * ARENA_PAGES:
+                raise ValueError("heap: manual spans of more memory than there is")
         self.l2 = <int32_t *>malloc((<size_t>self.chunks * ARENA_PAGES + 1) * sizeof(int32_t))
         self.arena_bitmap = <uint64_t *>calloc(self.chunks + 1, 8)
         self.arena_nomore = <uint64_t *>calloc(self.chunks + 1, 8)
@@ -649,7 +666,10 @@ cdef class Heap:
         s = &self.spans[c]
         off = p - s.base
         idx = 0
-        if not s.flags & SPAN_LARGE:
+        if s.flags & SPAN_LARGE:
+            if off >= s.elemsize:
+                return -3
+        else:
             idx = (off * s.divmul) >> 32
             if idx >= s.nelems:
                 return -3
@@ -695,6 +715,9 @@ cdef class Heap:
                           const int32_t[::1] rt_id, bint direct_in_kind, bint mask_on_demand):
         if rt_off.shape[0] != rt_id.shape[0]:
             raise ValueError("runtime types: columns differ in length")
+        free(self.infos)      # what was read before has rows of the table before
+        self.infos = NULL
+        self.infos_cap = self.infos_n = 0
         self.types_lo = types_lo
         self.types_hi = types_hi
         self.rt_off = rt_off
@@ -982,7 +1005,7 @@ cdef class Heap:
         words = t.ptrbytes >> 3
         while e + 8 <= size:
             i = 0
-            while i < words:
+            while i < words and e + i * 8 < size:
                 m = 0
                 if words - i >= 64:
                     m = load64(t.mask + (i >> 3))
@@ -1077,6 +1100,8 @@ cdef class Heap:
                 raise ValueError("types: a row refers to a type that is not there")
             if field_start[i] > field_start[i + 1] or size[i] < 0:
                 raise ValueError("types: fields or size out of order")
+            if owner_role[i] == ROLE_CLOSURE or owner_role[i] > 15:
+                raise ValueError("types: an owner in a role that no owner has")
         if field_start[0] != 0 or field_start[n] != m:
             raise ValueError("types: field index does not cover the fields")
         for i in range(m):
@@ -1090,6 +1115,9 @@ cdef class Heap:
         for i in range(capture_type.shape[0]):
             if not 0 <= capture_type[i] < n or capture_offset[i] < 0:
                 raise ValueError("types: a capture refers to a type that is not there")
+        for name in ("map_ptr", "map_len", "map_old", "map_extra", "table_groups", "chan_buf"):
+            if not 0 <= offsets[name] < PAGE_SIZE:
+                raise ValueError(f"types: {name} at an impossible offset")
         self.t_kind = kind
         self.t_size = size
         self.t_elem = elem
@@ -1172,7 +1200,10 @@ cdef class Heap:
         """Append the pointer sources of type t at offset off."""
         cdef uint8_t k = self.t_kind[t]
         cdef int64_t i, n, stride
-        if depth > 100 or self.ops_n > limit or not self._has_ptr(t, 0):
+        if depth > 100 or self.ops_n > limit or off > <int64_t>MAX_ADDR or not self._has_ptr(t, 0):
+            return 0
+        self.emits -= 1
+        if self.emits < 0:
             return 0
         if k == KIND_POINTER:
             return self._op(OP_PTR, off, self.t_elem[t], 0, 0)
@@ -1194,7 +1225,7 @@ cdef class Heap:
             return self._op(OP_VEC, off, self.t_elem[t], 0, 0)
         if k == KIND_ARRAY:
             n = self.t_len[t]
-            stride = self.t_size[self.t_elem[t]]
+            stride = min(self.t_size[self.t_elem[t]], <int64_t>MAX_ADDR)
             if n <= 4:
                 for i in range(n):
                     if self._emit(self.t_elem[t], off + i * stride, depth + 1, limit) < 0:
@@ -1202,13 +1233,14 @@ cdef class Heap:
                 return 0
             return self._op(OP_REPEAT, off, self.t_elem[t], n, stride)
         for i in range(self.f_start[t], self.f_start[t + 1]):
-            if self._emit(self.f_type[i], off + self.f_off[i], depth + 1, limit) < 0:
+            if self._emit(self.f_type[i], off + min(self.f_off[i], <int64_t>MAX_ADDR), depth + 1, limit) < 0:
                 return -1
         return 0
 
     cdef int _compile(self, int32_t t) noexcept nogil:
         cdef int64_t at = self.ops_n
-        if self._emit(t, 0, 0, at + 65536) < 0:
+        self.emits = MAX_EMITS
+        if self._emit(t, 0, 0, min(at + MAX_OPS, MAX_OPS_IN_ALL)) < 0:
             self.nomem = 1
             return -1
         self.prog_start[t] = at
@@ -1446,15 +1478,23 @@ cdef class Heap:
         if self.prog_start[t] < 0 and self._compile(t) < 0:
             return
         n = self.prog_len[t]
+        self.fuel -= n + 1
+        if self.fuel < 0:
+            return
         for i in range(n):
             op = self.ops[self.prog_start[t] + i]
             off = <uint64_t>op.off
             if op.code == OP_REPEAT:
+                # no element with a pointer is smaller than one; types that hold themselves have no bottom
+                if op.stride < 8 or self.nested >= MAX_NESTED:
+                    continue
+                self.nested += 1
                 for k in range(op.count):
-                    if off >= limit:
+                    if off >= limit or self.fuel < 0:
                         break
-                    self._walk(op.arg, p + off, limit - off)
+                    self._walk(op.arg, p + off, min(limit - off, <uint64_t>op.stride))
                     off += <uint64_t>op.stride
+                self.nested -= 1
                 continue
             if off + 8 > limit:
                 continue
@@ -1543,7 +1583,7 @@ cdef class Heap:
                 off += stride
         elif role == ROLE_MAP:
             if self.swiss:
-                if room < <uint64_t>self.map_len + 8:
+                if room < <uint64_t>max(self.map_len, self.map_ptr) + 8:
                     return
                 q = load64(p + self.map_ptr)
                 if load64(p + self.map_len) == 0:
@@ -1551,7 +1591,7 @@ cdef class Heap:
                 else:
                     self._assign(q, ROLE_MAP_DIR, <int32_t>tid, 1, True)
             else:
-                if room < <uint64_t>self.map_extra + 8:
+                if room < <uint64_t>max(self.map_ptr, self.map_old, self.map_extra) + 8:
                     return
                 self._assign(load64(p + self.map_ptr), ROLE_MAP_BUCKETS, <int32_t>tid, 1, True)
                 self._assign(load64(p + self.map_old), ROLE_MAP_BUCKETS, <int32_t>tid, 1, True)
@@ -1606,6 +1646,9 @@ cdef class Heap:
         for i in range(n):
             if not 0 <= root_type[i] < self.ntypes:
                 raise ValueError("propagate: a root of a type that is not there")
+        for i in range(self.rt_id.shape[0]):
+            if not 0 <= self.rt_id[i] < self.ntypes:
+                raise ValueError("propagate: a runtime type with a row that is not there")
         if self.nobjects == 0:
             return
         free(self.orank)
@@ -1615,7 +1658,13 @@ cdef class Heap:
         self.otype = &otype[0]
         memset(self.otype, 0, <size_t>self.nobjects * 4)
         self.stack_n = self.inner_n = 0
-        self.nomem = 0
+        self.nomem = self.nested = 0
+        # Sound types take a few steps per word of memory; types that lie, and overlap, could take any number.
+        self.fuel = 1 << 24
+        for i in range(self.space.n):
+            self.fuel += <int64_t>(self.space.end[i] - self.space.start[i]) >> 1
+        for si in range(self.nspans):
+            self.fuel += (self.obj0[si + 1] - self.obj0[si]) * <int64_t>self.spans[si].elemsize * 4
         with nogil:
             # what the runtime itself says: malloc headers and large objects' types (>= 1.22)
             for si in range(self.nspans):

@@ -19,12 +19,12 @@ U64 = npt.NDArray[np.uint64]
 
 OBJECTS = "allocated objects"
 FREE_SLOTS = "free slots in spans"
-IDLE = "idle heap pages"
+IDLE = "idle and released heap pages"
 STACKS = "goroutine stacks"
 METADATA = "runtime metadata"
 GLOBALS = "globals (data, bss)"
 FILES = "binary and file mappings"
-OUTSIDE = "outside Go (cgo, mmap, thread stacks)"
+OUTSIDE = "outside Go (cgo, mmap, threads)"
 UNEXPLAINED = "not explained"
 
 
@@ -145,9 +145,9 @@ def reconcile(program: GoProgram, heap: Heap, spans: Spans) -> Regions:
         FREE_SLOTS,
         in_spans - objects,
         span_bytes - object_bytes,
-        "room in spans that are in use, and tails of spans",
+        "in spans that are in use, and tails of spans",
     )
-    row(IDLE, idle, idle_virtual, "kept for reuse; the scavenger gives it back to the system over time")
+    row(IDLE, idle, idle_virtual, "kept for reuse, or given back to the system already")
     row(STACKS, stacks, length(stack_spans), "in use and cached")
     row(
         METADATA,

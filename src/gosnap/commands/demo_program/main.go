@@ -36,6 +36,15 @@ var (
 	visits   int
 )
 
+func picture(size, seed int) []byte {
+	b := make([]byte, size)
+	for i := range b {
+		seed = seed*1103515245 + 12345
+		b[i] = byte(seed >> 16)
+	}
+	return b
+}
+
 func visit(n int) {
 	mu.Lock()
 	defer mu.Unlock()
@@ -43,14 +52,14 @@ func visit(n int) {
 	for i := 0; i <= n%3; i++ {
 		item := &Item{Name: fmt.Sprintf("item %d", n+i), Price: float64(n%100) + 0.99}
 		if i == 0 {
-			item.Photo = make([]byte, 2000)
+			item.Photo = picture(2000, n)
 		}
 		s.Cart = append(s.Cart, item)
 	}
 	sessions[s.ID] = s
 	p := &cache[n%pages]
 	if p.html == nil {
-		p.html = make([]byte, 20000)
+		p.html = picture(20000, n)
 	}
 	p.url = "/item/" + s.ID
 	visits++

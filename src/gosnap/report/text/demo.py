@@ -63,9 +63,7 @@ def explain(page: Page, view: View, facts: View, path: str) -> None:
     page.line()
     page.line(f"leaky has been ended. The second snapshot stays: {clean(path)}")
     name = file_argument(path)
-    page.next(
-        f"gosnap types {name}", f"gosnap types {name} --by package", f"gosnap spans {name}", "gosnap ps"
-    )
+    page.next(f"gosnap types {name}", f"gosnap types {name} --by package", f"gosnap spans {name}")
 
 
 def _signed(value: int, show: Callable[[int], str]) -> str:

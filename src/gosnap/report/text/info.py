@@ -94,8 +94,10 @@ def rss_table(page: Page, view: View) -> None:
     for r in view.rows:
         filled = round(_BAR * max(r["bytes"], 0) / widest)
         bar = "█" * filled + ("▏" if not filled and r["bytes"] > 0 else "")
-        rows.append([size(r["bytes"]), percent(r["bytes"], t["rss_bytes"]), bar, r["region"], r["note"]])
-    page.table(["resident", "%", "", "region", ""], rows, left=(2, 3, 4), drop=(4,))
+        share = percent(r["bytes"], t["rss_bytes"])
+        mapped = size(r["virtual_bytes"]) if r["virtual_bytes"] else ""
+        rows.append([size(r["bytes"]), share, bar, mapped, r["region"], r["note"]])
+    page.table(["resident", "%", "", "mapped", "region", ""], rows, left=(2, 4, 5), drop=(5,))
 
 
 def _file(page: Page, view: View, verbose: bool) -> None:
