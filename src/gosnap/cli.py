@@ -84,6 +84,7 @@ def _run(verb: str, arguments: list[str]) -> int:
         options = parser.parse_args(arguments)
     except SystemExit as e:
         return e.code if isinstance(e.code, int) else 2
+    _end_in_order()
     try:
         code: int = module.run(options)
         sys.stdout.flush()
@@ -91,6 +92,9 @@ def _run(verb: str, arguments: list[str]) -> int:
         return _fail(e.message, e.hint)
     except KeyboardInterrupt:
         return _fail("interrupted")
+    except _Terminated as e:
+        _fail(f"ended by {e.name}")
+        return 128 + e.number
     except BrokenPipeError:
         # the reader (head, say) has seen enough; the interpreter must not complain at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -98,6 +102,30 @@ def _run(verb: str, arguments: list[str]) -> int:
     except MemoryError:
         return _fail("not enough memory", "run it where there is more, or on a smaller snapshot")
     return code
+
+
+class _Terminated(BaseException):
+    """A signal that asks this process to end; half-written files are removed on the way out."""
+
+    def __init__(self, number: int, name: str) -> None:
+        self.number = number
+        self.name = name
+
+
+def _end_in_order() -> None:
+    """Turn SIGTERM and SIGHUP into an exception, where nobody else handles them (or wants them ignored:
+    nohup)."""
+    import signal
+
+    def end(number: int, _frame: object) -> None:
+        raise _Terminated(number, signal.Signals(number).name)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            try:
+                signal.signal(number, end)
+            except ValueError:  # not the main thread
+                return
 
 
 def _fail(message: str, hint: str = "") -> int:

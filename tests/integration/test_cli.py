@@ -1,8 +1,11 @@
 """The commands as a person or a script runs them, on real processes."""
 
+import contextlib
 import json
 import os
+import random
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -244,6 +247,40 @@ def test_errors(quiet: Any, tmp_path: Path) -> None:
     fails("types", cwd=tmp_path, code=2)
     fails("types", "a.gosnap", "--by", "colour", cwd=tmp_path, code=2)
     assert "did you mean 'types'" in fails("tpyes", "a.gosnap", cwd=tmp_path, code=2)
+
+
+def test_killed_at_any_moment(quiet: Any, tmp_path: Path) -> None:
+    """There is a whole file under the final name or none, and the target answers."""
+    dice = random.Random(5)
+    file = tmp_path / "a.gosnap"
+    whole = 0
+    for i in range(24):
+        command = [
+            sys.executable,
+            "-m",
+            "gosnap",
+            "capture",
+            str(quiet.pid),
+            "-o",
+            str(file),
+            "--progress",
+            "always",
+        ]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(dice.uniform(0.05, 0.35))
+            process.send_signal((signal.SIGKILL, signal.SIGTERM)[i % 2])
+        quiet.ask("s")
+        if file.exists():
+            assert Reader.open(file).verify() > 0
+            whole += 1
+            file.unlink()
+        left = [p for p in tmp_path.iterdir() if p.suffix == ".part"]
+        assert len(left) <= (1 if i % 2 == 0 else 0), "SIGTERM left a file behind"
+        for part in left:
+            part.unlink()
+        assert list(tmp_path.iterdir()) == []
+    print(f"{whole} of 24 were done before the signal")
 
 
 def test_full_disk(quiet: Any, tmp_path: Path) -> None:
