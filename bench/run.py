@@ -265,7 +265,7 @@ class Bench:
         ran = self.run("--help", [*self.gosnap, "--help"])
         if ran is not None:
             add("--help", "wall", "ms", ran[0].wall * 1e3, limit=60)
-        compiler = gotool.toolchain(self.options.go) / "pkg" / "tool" / "linux_amd64" / "compile"
+        compiler = gotool.compiler(self.options.go)
         ran = self.run("DWARF and symbols", [sys.executable, "-c", BINARY, str(compiler)])
         if ran is not None:
             size = compiler.stat().st_size / 1e6

@@ -167,6 +167,23 @@ def gobuild(
     return binary
 
 
+def compiler(version: str) -> Path:
+    """Go's own compiler with its DWARF (37 MB), built once: the one in the toolchain may be stripped."""
+    binary = cache_dir() / "targets" / f"compile-{version}" / "compile"
+    if binary.exists():
+        return binary
+    with _locked(f"build-compile-{version}"):
+        if not binary.exists():
+            binary.parent.mkdir(parents=True, exist_ok=True)
+            part = binary.with_suffix(".part")
+            root = toolchain(version)
+            command = [str(root / "bin" / "go"), "build", "-o", str(part), "cmd/compile"]
+            environment = go_env(version) | {"GOFLAGS": "-buildvcs=false"}
+            _run(command, f"go{version} build cmd/compile", cwd=root / "src", env=environment)
+            part.rename(binary)
+    return binary
+
+
 @dataclass
 class Running:
     """A target program that has said that it is ready.

@@ -1,4 +1,5 @@
-"""A Go heap made by hand in our own memory: spans, slots, bitmaps, runtime types. The model that tests check against
+"""A Go heap made by hand in our own memory: spans, slots, bitmaps, runtime types. The model that tests check
+against
 is kept beside the bytes: what is allocated and which words are pointers is decided here, not read back."""
 
 from dataclasses import dataclass, field
@@ -30,7 +31,8 @@ class FakeSpan:
 
 
 class FakeHeap:
-    """Builds memory as Go >= 1.22 lays it out: in-span pointer bits to 512 B, malloc headers above, large types."""
+    """Builds memory as Go >= 1.22 lays it out: in-span pointer bits to 512 B, malloc headers above, large
+    types."""
 
     def __init__(self, base: int = 0xC000000000, pages: int = 512) -> None:
         self.base = base

@@ -763,7 +763,7 @@ cdef class Scan:
                 bad = self.entry(u, d, at - self.info, have, v, inside, &mine)
                 if bad:
                     return bad
-                if self.types.n + self.fields.n + self.vars.n + self.funcs.n > limit:
+                if self.entries() > limit:
                     return E_DENSE
             if d.children:
                 if depth >= MAX_DEPTH:
@@ -772,6 +772,10 @@ cdef class Scan:
                 depth += 1
                 inside = mine
         return 0
+
+    cdef inline size_t entries(self) noexcept nogil:
+        return (self.types.n + self.fields.n + self.vars.n + self.funcs.n + self.constants.n
+                + self.captures.n)
 
     cdef int entry(
         self, Unit *u, Decl *d, uint64_t off, uint32_t have, Value *v, int64_t inside, int64_t *mine

@@ -78,7 +78,7 @@ cdef uint64_t MAX_ADDR = <uint64_t>1 << 47
 cdef uint32_t TYPE_MASK = (<uint32_t>1 << ROLE_SHIFT) - 1
 cdef int64_t MAX_OBJECTS = <int64_t>0xfffffff0
 cdef uint64_t INNER_LIMIT = <uint64_t>1 << 26
-# What hostile types may cost: pointer sources in one type and in all, steps to find them, arrays inside arrays.
+# What hostile types may cost: pointer sources in one type and in all, steps to find them, nested arrays.
 cdef int64_t MAX_OPS = 65536
 cdef int64_t MAX_OPS_IN_ALL = <int64_t>1 << 24
 cdef int64_t MAX_EMITS = <int64_t>1 << 18

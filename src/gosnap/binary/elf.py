@@ -117,7 +117,7 @@ class ElfFile:
                 out = decompress(raw, size)
             else:
                 unpacker = zlib.decompressobj()
-                out = unpacker.decompress(raw, size)
+                out = unpacker.decompress(raw, size + 1)
         except (zlib.error, ValueError) as e:
             raise GosnapError(
                 f"{what} does not decompress: {e}", "copy the file again, or rebuild it"
@@ -137,13 +137,13 @@ class ElfFile:
         """(link-time address, size) of a defined symbol; None if the symbol table does not have it."""
         table, strings = self._symbols
         wanted = name.encode() + b"\0"
-        names = table["name"]
+        places: list[int] = []
         at = -1
         # linkers may store a name as the tail of a longer one, so every occurrence counts
         while (at := strings.find(wanted, at + 1)) >= 0:
-            for row in np.flatnonzero(names == at):
-                if table["shndx"][row]:
-                    return int(table["value"][row]), int(table["size"][row])
+            places.append(at)
+        for row in np.flatnonzero(np.isin(table["name"], places) & (table["shndx"] != 0)):
+            return int(table["value"][row]), int(table["size"][row])
         return None
 
     def _note(self, owner: str, kind: int) -> bytes | None:

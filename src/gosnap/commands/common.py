@@ -69,7 +69,7 @@ def emit(options: argparse.Namespace, view: "View", render: Renderer) -> None:
         render(page, view)
         text = page.text()
     if path is None:
-        data = text.encode("utf-8", "replace")
+        data = utf8(text).encode()
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         return
@@ -78,12 +78,17 @@ def emit(options: argparse.Namespace, view: "View", render: Renderer) -> None:
         sys.stderr.write(f"wrote {path}\n")
 
 
+def utf8(text: str) -> str:
+    """Bytes of a target that were no UTF-8 (lone surrogates here) as U+FFFD."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def write_file(path: Path, text: str, *, force: bool) -> None:
     """A new file of mode 0600; GosnapError where it exists (unless ``force``) or cannot be written."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if force else os.O_EXCL)
     try:
         with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8", errors="replace") as f:
-            f.write(text)
+            f.write(utf8(text))
     except FileExistsError:
         raise GosnapError(
             f"{path}: exists already", "give another name with -o, or --force to replace it"

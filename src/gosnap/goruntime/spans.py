@@ -15,7 +15,7 @@ from gosnap._kernels.heap import Heap, Space
 from gosnap.errors import GosnapError
 from gosnap.goruntime.program import GoProgram
 from gosnap.goruntime.sizeclasses import CLASS_TO_SIZE, MIN_SIZE_FOR_MALLOC_HEADER, PAGE_SIZE
-from gosnap.target.space import AddressSpace
+from gosnap.target.space import MAP_NORESERVE, AddressSpace
 
 U64 = npt.NDArray[np.uint64]
 STATE_IN_USE = 1
@@ -127,6 +127,7 @@ def read_spans(program: GoProgram, kernel_space: Space) -> Spans:
     sane = aligned & (cls < len(CLASS_TO_SIZE)) & (elemsize >= 8) & (elemsize <= room) & (nelems > 0)
     sane &= nelems <= room // np.maximum(elemsize, 1)
     sane &= np.where(cls == 0, nelems == 1, elemsize == class_size)
+    sane &= ~in_use | _mapped(program.space, kernel_space, base, np.where(sane, room, 0))
     keep = np.flatnonzero(in_use & sane)
     keep = keep[np.argsort(base[keep], kind="stable")]
     keep_manual = np.flatnonzero(manual & aligned)
@@ -166,10 +167,20 @@ def read_spans(program: GoProgram, kernel_space: Space) -> Spans:
     )
 
 
+def _mapped(space: AddressSpace, kernel_space: Space, base: U64, room: U64) -> npt.NDArray[np.bool_]:
+    """Which spans lie wholly in memory that the target had; what others claim is not set aside here."""
+    host = np.zeros(len(base), np.uint64)
+    kernel_space.locate(np.ascontiguousarray(base), np.ascontiguousarray(room), host)
+    there: npt.NDArray[np.bool_] = host != 0
+    for i in np.flatnonzero(~there & (room > 0)).tolist():
+        there[i] = space.contains(int(base[i]), int(room[i]))
+    return there
+
+
 def _assemble(space: AddressSpace, base: int, size: int) -> tuple[object, int]:
     """A span that lies in several regions, or partly in none, put together; pages that nobody has read as
     zero."""
-    buffer = mmap.mmap(-1, size)
+    buffer = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE)
     address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
     first = int(np.searchsorted(space.end, base, side="right"))
     for i in range(first, len(space.start)):
@@ -213,21 +224,27 @@ def build_heap(spans: Spans, space: AddressSpace, kernel_space: Space) -> tuple[
         # spanHeapBitsRange (runtime/mbitmap.go): the last 1/64 of the span, below the inline mark bits if any
         at = room - room // np.uint64(64) - np.where(inline_marked(spans), 128, 0).astype(np.uint64)
         hbits = np.where(inspan, at, 0).astype(np.uint64)
-    heap = Heap(
-        kernel_space,
-        spans.base,
-        spans.npages,
-        spans.elemsize,
-        spans.nelems,
-        spans.divmul,
-        spans.spanclass,
-        host,
-        spans.large_type,
-        headers,
-        hbits,
-        spans.manual_base,
-        spans.manual_npages,
-    )
+    try:
+        heap = Heap(
+            kernel_space,
+            spans.base,
+            spans.npages,
+            spans.elemsize,
+            spans.nelems,
+            spans.divmul,
+            spans.spanclass,
+            host,
+            spans.large_type,
+            headers,
+            hbits,
+            spans.manual_base,
+            spans.manual_npages,
+        )
+    except ValueError as e:
+        raise GosnapError(
+            f"the target's spans contradict each other ({e})",
+            "is this the executable that was running? If so, please report it with the Go version",
+        ) from None
     return heap, keep
 
 

@@ -21,6 +21,7 @@ import itertools
 import json
 import mmap
 import os
+import secrets
 import struct
 import threading
 import zlib
@@ -63,7 +64,7 @@ class Writer:
     def __init__(self, path: Path, *, force: bool = False, threads: int = 2) -> None:
         self.path = path
         self._force = force
-        self._part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        self._part = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
         self._lock = threading.Lock()
         self._sections: dict[str, tuple[str, list[tuple[int, int, int, int]]]] = {}
         self._at = _HEAD.size
@@ -299,7 +300,7 @@ class Reader:
     def json(self, name: str) -> Any:
         """A section of JSON."""
         try:
-            return json.loads(self.read(name))
+            return json.loads(self.read(name).decode("utf-8", "surrogateescape"))
         except (ValueError, RecursionError) as e:
             raise _damaged(self.path, self._start(name), f"section {name} is no JSON: {e}") from None
 
@@ -313,7 +314,7 @@ class Reader:
         raw = self.read(name)
         try:
             return np.frombuffer(raw, np.dtype(s.dtype))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, SyntaxError):  # numpy's own parser raises the last
             raise GosnapError(f"{self.path}: section {name} is no column of {s.dtype!r}") from None
 
     def verify(self) -> int:
@@ -374,7 +375,7 @@ def _directory(path: Path, raw: bytes, end: int) -> dict[str, Section]:
                 spans.append((offset, stored))
             name = str(row["name"])
             out[name] = Section(name, str(row["dtype"]), chunks)
-    except (KeyError, TypeError, ValueError, RecursionError) as e:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as e:
         raise _damaged(path, end, f"the directory makes no sense: {e}") from None
     spans.sort()
     for (a, n), (b, _) in itertools.pairwise(spans):

@@ -10,10 +10,9 @@ import numpy as np
 from gosnap._kernels import copy
 from gosnap.errors import GosnapError
 from gosnap.target import pages, procfs
-from gosnap.target.space import U64
+from gosnap.target.space import MAP_NORESERVE, U64
 
 HUGE = 2 << 20
-_MAP_NORESERVE = 0x4000  # <asm-generic/mman.h>
 _SLACK = 1 << 30
 """Address space kept behind a region, so that a heap that grows before the stop stays in one piece."""
 _GROWING = 1 << 20
@@ -39,9 +38,7 @@ def reserve(start: int, end: int) -> Reserve:
     """
     size = end - start
     try:
-        area = mmap.mmap(
-            -1, size + HUGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE, prot=3
-        )
+        area = mmap.mmap(-1, size + HUGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE, prot=3)
     except (OSError, ValueError, OverflowError):
         raise GosnapError(
             f"no address space for a copy of {size:,} bytes at {start:#x}",

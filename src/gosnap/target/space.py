@@ -12,6 +12,9 @@ from gosnap.errors import ReadError
 
 U64 = npt.NDArray[np.uint64]
 
+MAP_NORESERVE = 0x4000
+"""A flag of mmap(2) that Python has no name for (<asm-generic/mman.h>)."""
+
 
 def host_bytes(host: int, size: int) -> memoryview:
     """Memory of ours at an address, without a copy; it must stay mapped while the view is used."""

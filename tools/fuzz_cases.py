@@ -1,0 +1,419 @@
+"""What tools/fuzz.py feeds to the kernels: a case asks one part something, from random numbers."""
+
+import json
+import os
+import random
+import struct
+import tempfile
+import zlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from dwarfwriter import Dwarf, GoUnit
+from elfwriter import SHF_ALLOC, SHF_WRITE, ElfWriter, Symbol, buildinfo, note, opened
+from fakeheap import META_AT, PAGE, TYPES_AT, FakeHeap
+
+from gosnap._kernels import copy
+from gosnap._kernels.dwarf import Scan
+from gosnap._kernels.heap import Heap, Space
+from gosnap.binary.dwarf import GoDwarf
+from gosnap.binary.zstd import compressor
+from gosnap.errors import GosnapError
+from gosnap.target.container import END, MAGIC, Reader
+
+EDGES = (0, 1, 7, 8, 9, 63, 64, 255, 256, 511, 512, 513, 4096, 8191, 8192, 1 << 20, (1 << 26) - 1, 1 << 32)
+HUGE = (1 << 31, 1 << 40, (1 << 47) - 8, 1 << 47, (1 << 62) - 1, 1 << 62, (1 << 63) - 1)
+
+
+def expect(ask: Callable[..., object], *args: Any) -> bool:
+    """Whether it answered; a documented error is no answer, any other goes on up."""
+    try:
+        ask(*args)
+    except (ValueError, MemoryError, OverflowError, OSError, GosnapError):
+        return False
+    return True
+
+
+# ---- hostile values ----
+
+
+def number(rng: random.Random, top: int = 1 << 63) -> int:
+    """A number below ``top`` that is likely to be at an edge."""
+    pick = rng.random()
+    if pick < 0.5:
+        n = rng.choice(EDGES)
+    elif pick < 0.7:
+        n = rng.choice(HUGE) + rng.randrange(-2, 3)
+    elif pick < 0.9:
+        n = rng.randrange(1000)
+    else:
+        n = rng.getrandbits(64)
+    return n % top
+
+
+def mutate(rng: random.Random, raw: bytes) -> bytes:
+    """The bytes with a few changes: flipped, overwritten, cut, doubled, put in."""
+    out = bytearray(raw)
+    for _ in range(rng.choice((1, 1, 1, 2, 3, 8, 40))):
+        at = rng.randrange(len(out)) if out else 0
+        match rng.randrange(7):
+            case 0 | 1 if out:
+                out[at] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)))
+            case 2 if out:
+                out[at] ^= 1 << rng.randrange(8)
+            case 3:
+                size = rng.choice((2, 4, 8))
+                out[at : at + size] = number(rng, 1 << 8 * size).to_bytes(size, "little")
+            case 4:
+                del out[at : at + rng.choice((1, 2, 8, 100))]
+            case 5:
+                out[at:at] = out[at : at + rng.choice((1, 4, 50))]
+            case 6 if rng.random() < 0.2:
+                del out[at:]
+    return bytes(out)
+
+
+def words(rng: random.Random, n: int, values: Callable[[], int], dtype: str = "u8") -> Any:
+
+    return np.array([values() for _ in range(n)], dtype)
+
+
+# ---- the cases: each takes a generator of random numbers and feeds one part ----
+
+
+def sample_dwarf(rng: random.Random) -> dict[str, bytes]:
+    """The sections of a program with types that refer to each other, in any version of DWARF."""
+    version = rng.randrange(2, 6)
+    dwarf = Dwarf()
+    wide = rng.choice((4, 8)) if version > 2 else 4
+    units = [GoUnit(dwarf, version, wide) for _ in range(rng.randrange(1, 4))]
+    known = [units[0].base("int", 8, 2), units[0].struct("runtime.eface", 16, [])]
+    integer = known[0]
+    for i in range(rng.randrange(30)):
+        go = rng.choice(units)
+        a, b, c = (rng.choice(known) for _ in range(3))
+        match rng.randrange(9):
+            case 0:
+                die = go.pointer(f"*t{i}", a, number(rng))
+            case 1:
+                die = go.array(a, number(rng), number(rng), integer)
+            case 2:
+                fields = [(f"f{k}", number(rng), rng.choice(known)) for k in range(3)]
+                die = go.struct(f"s{i}", number(rng), fields)
+            case 3:
+                die = go.slice(a, integer)
+            case 4:
+                die = go.map(a, b, c)
+            case 5:
+                die = go.chan(a, b)
+            case 6:
+                die = go.interface(f"i{i}", a)
+            case 7:
+                die = go.unit.add("typedef", ("name", "string", f"d{i}"), ("type", "ref4", a))
+            case _:
+                name = ("name", rng.choice(("string", "strp")), "x" * rng.randrange(2000))
+                die = go.unit.add("base_type", name)
+        known.append(die)
+        go.variable(f"v{i}", number(rng), a)
+        go.constant(f"c{i}", number(rng), b)
+        go.function(f"fn{i}", 0x1000 * i, 0x1000 * i + 64, [("x", number(rng), b)] * rng.randrange(3))
+    for die in rng.sample(known, min(len(known), 3)):  # rings
+        for k, (name, form, value) in enumerate(die.attributes):
+            if form == "ref_addr" and value.unit.version > 2:
+                die.attributes[k] = (name, form, rng.choice(known))
+    return dwarf.sections()
+
+
+def fuzz_dwarf(rng: random.Random) -> None:
+    names = ("info", "abbrev", "str", "line_str", "str_offsets", "addr")
+    if rng.random() < 0.1:
+        parts = {name: rng.randbytes(rng.randrange(300)) for name in names}
+    else:
+        parts = sample_dwarf(rng)
+        for name in names:
+            if rng.random() < (0.8 if name in ("info", "abbrev") else 0.2):
+                parts[name] = mutate(rng, parts[name])
+    # buffers of their own, so that one byte beyond is seen
+    scan = Scan(*(np.frombuffer(parts[name], np.uint8).copy() for name in names))
+    types = scan.types_columns()
+    n = len(types["kind"])
+    for c in (types, scan.globals_columns(), scan.constants_columns(), scan.functions_columns()):
+        for key, column in c.items():
+            if key.endswith("name"):
+                scan.names(np.frombuffer(column, np.uint64))
+            elif key in ("elem", "key", "impl", "type", "field_type", "capture_type"):
+                rows = np.frombuffer(column, np.int32)
+                assert ((rows >= 0) & (rows < n)).all(), key
+    scan.names(words(rng, 50, lambda: rng.randrange(16) << 60 | number(rng, 1 << 60)))
+
+
+def fuzz_elf(rng: random.Random) -> None:
+    elf = ElfWriter(type=rng.choice((2, 3)), with_sections=rng.random() < 0.9)
+    elf.section(".go.buildinfo", buildinfo("go1.26.6"), flags=SHF_ALLOC | SHF_WRITE, address=0x500000)
+    elf.symbols += [Symbol("runtime.mheap_", 0x600000, 8), Symbol("mheap_", 0x600000, 8)]
+    elf.notes += [note("Go", 4, b"id"), note("GNU", 3, b"01234567890123456789")]
+    elf.debug(sample_dwarf(rng), rng.choice(("plain", "zlib", "zstd", "zdebug")))
+    file = opened(mutate(rng, elf.build()))
+    expect(file.go_version)
+    expect(lambda: (file.go_build_id, file.gnu_build_id))
+    expect(file.symbol, "mheap_")
+    dwarf = GoDwarf(file)
+    for names in (dwarf.types.name, dwarf.globals.name, dwarf.constants.name, dwarf.closures.capture_name):
+        list(names)
+
+
+SIZES = {8: 1, 16: 2, 24: 3, 48: 5, 64: 6, 512: 25, 576: 27, 1024: 32, 1792: 37, 8192: 51}
+"""Slot sizes and their classes (runtime/sizeclasses.go)."""
+
+
+def fuzz_heap(rng: random.Random) -> None:
+    """A sound heap whose memory is then overwritten, walked with hostile type tables."""
+    plan = [
+        (n := rng.randrange(1, 4), *(rng.choice([*SIZES.items()]) if rng.random() < 0.8 else (n * PAGE, 0)))
+        for _ in range(rng.randrange(1, 8))
+    ]
+    fake = FakeHeap(pages=sum(p[0] for p in plan))  # nothing behind the last span
+    spans = [fake.span(*p, noscan=rng.random() < 0.2) for p in plan]
+    rtypes = [
+        fake.rtype(8 * rng.randrange(1, 300), rng.sample(range(300), rng.randrange(1, 20)), rng.randrange(27))
+        for _ in range(rng.randrange(1, 10))
+    ]
+    objects = []
+    for s in spans:
+        for slot in rng.sample(range(s.nelems), min(s.nelems, rng.randrange(1, 60))):
+            objects.append((s, fake.new(s, slot, rng.choice(rtypes))))
+    size = len(fake.arena)
+
+    def address() -> int:
+        match rng.randrange(3):
+            case 0:
+                return rng.choice(objects)[1] + rng.choice((0, 0, 0, 8, 9, 40))
+            case 1:
+                return rng.choice(rtypes)
+        return rng.choice((fake.base, fake.base, fake.base, TYPES_AT, META_AT)) + rng.randrange(size)
+
+    for s, at in objects:
+        for word in range(0, min(s.elemsize - 8, 128), 8):
+            if rng.random() < 0.5:
+                fake.pointer(s, at + word, address())
+    for block in (fake.arena, fake.types):
+        for _ in range(rng.choice((0, 10, 1000))):
+            at = rng.randrange(0, (len(block) if block is fake.arena else fake.next_type) - 8, 8)
+            value = address() if rng.random() < 0.6 else number(rng, 1 << 64)
+            block[at : at + 8] = np.frombuffer(value.to_bytes(8, "little"), np.uint8)
+    heap = fake.build()
+    walk(rng, heap, fake, address)
+
+
+def walk(rng: random.Random, heap: Any, fake: Any, address: Callable[[], int]) -> None:
+    """Every question that a heap answers, several times."""
+    n = len(fake.spans)
+    ones = np.full(1 << 20, rng.randrange(256), np.uint8)
+    arenas = np.array(heap.arena_chunks(), np.uint64)
+    full = np.full(len(arenas), ones.ctypes.data, np.uint64)
+    for _ in range(3):
+        if rng.random() < 0.3:
+            args = {**fake.args, "mode": words(rng, n, lambda: rng.randrange(3), "u1")}
+            args["freeindex"] = words(rng, n, lambda: number(rng, 1 << 64))
+            args["scanindex"] = words(rng, n, lambda: number(rng, 1 << 64))
+            args["inline_marks"] = words(rng, n, lambda: rng.randrange(2), "u1")
+            heap.enumerate(*args.values(), fake.counts)
+        ntypes, bounds = rng.randrange(1, 40), (TYPES_AT, TYPES_AT + len(fake.types))
+        offsets = np.array(sorted(rng.sample(range(0, 4096, 8), 30)), np.int64)
+        ids = words(rng, 30, partial(rng.randrange, ntypes + (rng.random() < 0.05)), "i4")
+        heap.set_runtime_types(*bounds, offsets, ids, rng.random() < 0.5, rng.random() < 0.5)
+        heap.prepare_types()
+        degree = np.zeros(heap.nobjects, np.uint32)
+        if rng.random() < 0.5:
+            heap.set_arena_bitmaps(arenas, full, full)
+        targets = np.frombuffer(heap.edges(0, n, degree, rng.random() < 0.6)[0], np.uint32)
+        assert int(degree.sum()) == len(targets)
+        assert (targets < max(heap.nobjects, 1)).all()
+        otype = np.zeros(heap.nobjects, np.uint32)
+        if expect(heap.set_types, *type_table(rng, ntypes)):
+            kinds = words(rng, 40, partial(rng.randrange, ntypes), "i4")
+            expect(heap.propagate, words(rng, 40, address), kinds, otype)
+        classes = np.array([s.spanclass for s in fake.spans], np.uint8)
+        assert sum(row[2] for row in heap.aggregate(otype, classes)) == heap.nobjects
+        ranges = np.sort(words(rng, 20, address))
+        out = np.zeros((2, n), np.uint64)
+        heap.resident(ranges[::2].copy(), ranges[1::2].copy(), out[0], out[1])
+        heap.addresses(np.zeros(heap.nobjects, np.uint64))
+        heap.bitmap(np.zeros(heap.words(), np.uint64))
+        for _ in range(20):
+            heap.find(address() if rng.random() < 0.5 else number(rng, 1 << 64))
+    addrs = words(rng, 30, lambda: address() if rng.random() < 0.7 else number(rng, 1 << 64))
+    size = rng.choice((1, 8, 100, 5000))
+    fake.space.gather(addrs, size, np.zeros(30 * size, np.uint8), np.zeros(30, np.uint8))
+    fake.space.locate(addrs, words(rng, 30, lambda: number(rng, 1 << 64)), np.zeros(30, np.uint64))
+
+
+ROLES = [r for r in range(16) if r != 9]
+"""What an owner may be (gosnap.heap.roles): no closure."""
+
+
+def type_table(rng: random.Random, n: int) -> list[Any]:
+    """Arguments of Heap.set_types: rows that refer to each other in any way, sizes and offsets that lie."""
+    sane = rng.random() < 0.5
+
+    def offset() -> int:
+        return 8 * rng.randrange(12) if sane or rng.random() < 0.7 else number(rng)
+
+    def row() -> int:
+        return rng.randrange(n)
+
+    def starts(rows: int) -> Any:
+        return np.cumsum([0, *(rng.choice((0, 0, 1, 2, 5)) for _ in range(rows))]).astype("i8")
+
+    kinds = (17, 17, 18, 19, 20, 21, 22, 22, 23, 24, 25, 25, 25, 26, 27, 28, 2, 0)
+    fields, functions = starts(n), 8
+    captures = starts(functions)
+    m, k = int(fields[-1]), int(captures[-1])
+    names = ("map_ptr", "map_len", "map_old", "map_extra", "table_groups", "chan_buf")
+    where = {key: rng.choice((0, 8, 16, 24)) if sane or rng.random() < 0.9 else number(rng) for key in names}
+    return [
+        words(rng, n, lambda: rng.choice(kinds), "u1"),
+        words(rng, n, lambda: 8 * rng.randrange(1, 20) if sane else number(rng), "i8"),
+        words(rng, n, row, "i4"),
+        words(rng, n, lambda: rng.randrange(1, 9) if sane else number(rng), "i8"),
+        words(rng, n, row, "i4"),
+        words(rng, n, lambda: rng.randrange(3), "u1"),
+        fields,
+        words(rng, m, offset, "i8"),
+        words(rng, m, row, "i4"),
+        words(rng, n, row, "i4"),
+        words(rng, n, lambda: row() if rng.random() < 0.3 else 0, "i4"),
+        words(rng, n, partial(rng.choice, ROLES if rng.random() < 0.95 else range(256)), "u1"),
+        np.sort(words(rng, functions, lambda: number(rng, 1 << 64))),
+        captures,
+        words(rng, k, offset, "i8"),
+        words(rng, k, row, "i4"),
+        words(rng, 4097, lambda: 0, "u2"),
+        {"swiss": rng.randrange(2), **where},
+    ]
+
+
+def fuzz_spans(rng: random.Random) -> None:
+    """Span columns that lie, over memory of which every span has as much as it claims."""
+    base, n, wild = 0xC000000000, rng.randrange(1, 5), rng.random() < 0.5
+
+    def odd(sound: int, lie: int) -> int:
+        return lie if wild and rng.random() < 0.1 else sound
+
+    arena = np.frombuffer(rng.randbytes(64) * (16 * PAGE // 64), np.uint8).copy()
+    start, end, host = np.array([[base], [base + len(arena)], [arena.ctypes.data]], np.uint64)
+    space = Space(start, end, host)
+    cuts = sorted(rng.sample(range(17), n + 1))
+    first = [odd(p, rng.randrange(p + 1)) for p in cuts[:-1]]
+    npages = [odd(b - p, rng.randrange(b - p + 1)) for p, b in zip(first, cuts[1:], strict=True)]
+    sizes = [rng.choice((*SIZES, p * PAGE)) for p in npages]
+    m = rng.randrange(3)
+    heap = Heap(
+        space,
+        np.array([odd(base + p * PAGE, number(rng, 1 << 64) & -PAGE) for p in first], np.uint64),
+        np.array(npages, np.uint64),
+        np.array([odd(s, number(rng, 1 << 64)) for s in sizes], np.uint64),
+        np.array(
+            [odd(p * PAGE // max(s, 1), number(rng, 1 << 64)) for p, s in zip(npages, sizes, strict=True)],
+            "u8",
+        ),
+        np.array([odd((1 << 32) // max(s, 1) & 0xFFFFFFFF, number(rng, 1 << 32)) for s in sizes], np.uint32),
+        np.array([odd(2 * SIZES.get(s, 0), rng.randrange(256)) for s in sizes], np.uint8),
+        np.array([arena.ctypes.data + p * PAGE for p in first], np.uint64),
+        words(rng, n, lambda: rng.choice((0, base, number(rng, 1 << 64)))),
+        np.array([odd(s > 512, 1 - (s > 512)) for s in sizes], np.uint8),
+        np.array(
+            [
+                0 if s > 512 else odd(p * PAGE * 63 // 64, number(rng))
+                for p, s in zip(npages, sizes, strict=True)
+            ],
+            "u8",
+        ),
+        words(
+            rng,
+            m,
+            lambda: base + 32 * PAGE + odd(rng.randrange(1 << 16) * PAGE, number(rng, 1 << 64) & -PAGE),
+        ).astype("u8"),
+        words(rng, m, lambda: odd(rng.randrange(100), number(rng, 1 << 64))),
+    )
+    bits = np.full(16 * PAGE, rng.choice((255, rng.randrange(256))), np.uint8)
+
+    zero, none = np.zeros(n, np.uint64), np.zeros(n, np.uint8)
+    where = np.full(n, bits.ctypes.data, np.uint64)
+    fake = SimpleNamespace(
+        spans=[SimpleNamespace(spanclass=4)] * n, types=bits, counts=np.zeros(n, np.uint32)
+    )
+    fake.space = space
+    fake.args = {"freeindex": zero, "scanindex": zero, "alloc_host": where, "mark_host": where, "mode": none}
+    fake.args |= {"inline_marks": none, "alloc_count": fake.counts}
+    heap.enumerate(*fake.args.values(), fake.counts)
+    if heap.nobjects < 100_000:
+        walk(rng, heap, fake, lambda: base + rng.randrange(17 * PAGE))
+
+
+def fuzz_copy(rng: random.Random) -> None:
+    """Hostile ranges of our own process; targets are always memory that is there."""
+    top = 1 << 64
+    target = np.zeros(1 << 16, np.uint8)
+    here = int(target.ctypes.data)
+    start = rng.choice((here & -4096, number(rng, top)))
+    stop = rng.choice((start + rng.choice((0, 1, 4096, 1 << 20)), number(rng, top))) % top
+    with open("/proc/self/pagemap", "rb") as f:
+        out = np.zeros((rng.choice((1, 2, 100)), 3), np.uint64)
+        expect(copy.page_scan, f.fileno(), start, stop, number(rng, 256), number(rng, 256), out)
+        expect(copy.pagemap_runs, f.fileno(), start, min(stop, start + (1 << 34)), out)
+    n = rng.randrange(1, 6)
+    length = words(rng, n, lambda: rng.choice((0, 1, 8, 4095, 4096, 4097, 1 << 13)))
+    source = words(rng, n, lambda: rng.choice((here, here + rng.randrange(1 << 16), number(rng, top))))
+    place = np.array([here + i * (1 << 13) for i in range(n)], np.uint64)
+    bounds = rng.choice(((0, n), (0, n), (rng.randrange(-2, 8), rng.randrange(-2, 8))))
+    copied, skipped = copy.copy_ranges(os.getpid(), source, place, length, *bounds, 0.0)
+    assert copied + skipped <= int(length.sum())
+    with tempfile.TemporaryFile() as f:
+        f.write(bytes(5000))
+        f.flush()
+        copy.read_file(f.fileno(), number(rng, top), here, rng.randrange(1 << 16))
+
+
+def fuzz_container(rng: random.Random) -> None:
+    """A snapshot file with changed bytes, or with a changed directory and sound checksums."""
+    pack = compressor()
+    body, rows = b"", []
+    for i in range(rng.randrange(1, 5)):
+        raw = bytes(rng.randrange(256) for _ in range(rng.randrange(1, 200)))
+        packed = pack(raw)
+        if rng.random() < 0.2:
+            packed = mutate(rng, packed)
+        row = [16 + len(body), len(packed), len(raw), zlib.crc32(packed)]
+        if rng.random() < 0.2:
+            row[rng.randrange(3)] = number(rng, 1 << 64)
+        rows.append({"name": f"s{i}", "dtype": rng.choice(("<u4", "json", "<f8", "|u1")), "chunks": [row]})
+        body += packed
+    text = json.dumps({"sections": rows}).encode()
+    if rng.random() < 0.5:
+        text = mutate(rng, text)
+    packed = pack(text)
+    tail = struct.pack("<QQII8s", 16 + len(body), len(packed), len(text), zlib.crc32(packed), END)
+    whole = MAGIC + struct.pack("<II", 1, 0) + body + packed + tail
+    with tempfile.NamedTemporaryFile() as f:
+        f.write(mutate(rng, whole) if rng.random() < 0.3 else whole)
+        f.flush()
+        reader = Reader.open(Path(f.name))
+        for s in reader.sections:
+            for ask in (reader.read, reader.json, reader.array):
+                expect(ask, s.name)
+        reader.verify()
+
+
+CASES: dict[str, Callable[[random.Random], None]] = {
+    "dwarf": fuzz_dwarf,
+    "heap": fuzz_heap,
+    "spans": fuzz_spans,
+    "copy": fuzz_copy,
+    "container": fuzz_container,
+    "elf": fuzz_elf,
+}
