@@ -40,7 +40,7 @@ def imported(tree: ast.Module) -> Iterator[str]:
 
 
 def test_every_room_is_known() -> None:
-    assert {room for room, _, _ in modules()} == set(MAY_IMPORT) - {"_kernels"} | {"_kernels"}
+    assert {room for room, _, _ in modules()} == set(MAY_IMPORT)
 
 
 @pytest.mark.parametrize("room", sorted(MAY_IMPORT))
@@ -66,11 +66,6 @@ def test_nothing_below_commands_knows_argv_or_prints() -> None:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 assert node.func.id != "print", f"{where}:{node.lineno}"
-            if (
-                isinstance(node, ast.Attribute)
-                and isinstance(node.value, ast.Name)
-                and node.value.id == "sys"
-            ):
-                # the guard is a program of its own and takes the PID as its argument
-                if where.name != "guard.py":
-                    assert node.attr != "argv", f"{where}:{node.lineno}"
+            # the guard is a program of its own and takes the PID as its argument
+            if isinstance(node, ast.Attribute) and node.attr == "argv" and where.name != "guard.py":
+                raise AssertionError(f"{where}:{node.lineno}")
