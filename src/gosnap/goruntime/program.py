@@ -1,5 +1,6 @@
 """A Go program as found in an address space: its executable, load bias, globals, modules and version."""
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from gosnap.target.image import Image
 
 PT_LOAD = 1
+TESTED = (21, 27)
+"""The Go versions, 1.N, that the tests run with."""
+OLDEST_READABLE = 20
+"""heapArena.bitmap had two bits per word before Go 1.20 (runtime/mbitmap.go)."""
 _MAX_STRING = 4096
 
 
@@ -123,16 +128,31 @@ class GoProgram:
 
 
 def minor_version(version: str) -> int:
-    """The minor number of "go1.N.P"; 0 if there is none."""
-    head, dot, rest = version.partition("go1.")
-    if not dot or head:
-        return 0
-    digits = ""
-    for c in rest:
-        if not c.isdigit():
-            break
-        digits += c
-    return int(digits or 0)
+    """The minor number of "go1.N.P", "go1.N-X:experiment" or "devel go1.N-commit"; 0 if there is none."""
+    found = re.search(r"\bgo1\.(\d{1,4})", version)
+    return int(found[1]) if found else 0
+
+
+def remark_on(version: str, label: str) -> str:
+    """What a person should know about a Go version that gosnap is not tested with; "" for the others.
+
+    GosnapError for versions whose heap cannot be read at all.
+    """
+    minor = minor_version(version)
+    if 0 < minor < OLDEST_READABLE:
+        raise GosnapError(
+            f"{label}: built with {version}, whose heap is laid out in another way",
+            f"gosnap reads programs of Go 1.{TESTED[0]} and later: rebuild it",
+        )
+    if not minor:
+        return f"the Go version {version!r} tells no number; the self-checks decide"
+    if minor < TESTED[0]:
+        return f"{version} is older than gosnap is tested with (Go 1.{TESTED[0]}); the self-checks decide"
+    if minor > TESTED[1]:
+        return (
+            f"{version} is newer than this gosnap is tested with (Go 1.{TESTED[1]}); the self-checks decide"
+        )
+    return ""
 
 
 def load_bias(image: "Image", elf: "ElfFile") -> int:

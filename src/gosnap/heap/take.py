@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gosnap._version import __version__
 from gosnap.errors import GosnapError
+from gosnap.goruntime.program import remark_on
 from gosnap.heap.analyse import Analysis, Progress, analyse
 from gosnap.heap.answers import span_table, type_table
 from gosnap.heap.regions import Regions, reconcile
@@ -63,6 +64,8 @@ def take(
         captured = time.monotonic_ns()
         path = place.path(image.program, image.pid)
         elf, dwarf = loading.result()
+    if remark := remark_on(elf.go_version() or "", image.exe_label):
+        image.notes.append(remark)
     analysis = analyse(image, elf, dwarf, progress)
     analysed = time.monotonic_ns()
     with (
@@ -202,6 +205,7 @@ def _open_binary(path: str, label: str) -> "ElfFile":
             f"{label}: has no DWARF (built with -ldflags=-s or -w, or stripped)",
             "build it without -ldflags='-s -w'; binaries without DWARF are not supported yet",
         )
+    remark_on(elf.go_version() or "", label)  # raises for what cannot be read
     return elf
 
 
