@@ -64,10 +64,10 @@ def take(
         captured = time.monotonic_ns()
         path = place.path(image.program, image.pid)
         elf, dwarf = loading.result()
-    if remark := remark_on(elf.go_version() or "", image.exe_label):
-        image.notes.append(remark)
     analysis = analyse(image, elf, dwarf, progress)
     analysed = time.monotonic_ns()
+    if remark := remark_on(analysis.program.version, image.exe_label):
+        image.notes.append(remark)
     with (
         Writer(path, force=force) as writer,
         ThreadPoolExecutor(1, thread_name_prefix="gosnap-save") as saver,
