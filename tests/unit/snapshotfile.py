@@ -112,6 +112,8 @@ def spans_table() -> dict[str, Any]:
             "large_objects": 1,
             "large_bytes": 81920,
         },
+        "mcache": {"ps": 4, "spans": 1, "free_bytes": 5000},
+        "mcentral": {"full_spans": 0, "partial_spans": 1, "empty_spans": 0, "free_bytes": 6520},
         "states": {"in_use": 2, "manual": 1, "dead": 0},
         "page_heap": {
             "arena_bytes": 67108864,

@@ -3,6 +3,9 @@ runtime/mgc.go)."""
 
 from typing import Any
 
+import numpy as np
+
+from gosnap.errors import ReadError
 from gosnap.goruntime.program import GoProgram
 
 PHASES = {0: "off", 1: "mark", 2: "mark termination"}
@@ -53,12 +56,17 @@ def gc_state(program: GoProgram) -> dict[str, Any]:
     return out
 
 
+def processors(program: GoProgram) -> int:
+    """How many Ps the scheduler has (runtime.allp), each with an mcache; 0 if unknown."""
+    at = program.address("runtime.allp")
+    try:
+        return program.space.u64(at + 8) if at is not None else 0
+    except ReadError:
+        return 0
+
+
 def goroutine_counts(program: GoProgram) -> dict[str, int]:
     """Goroutines by state, without dead ones; {} if allgs cannot be read (runtime/proc.go, runtime2.go)."""
-    import numpy as np
-
-    from gosnap.errors import ReadError
-
     at = program.address("runtime.allgs")
     status = program.layouts.find("runtime.g", "atomicstatus")
     if at is None or status is None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from gosnap.goruntime.gcstate import processors
 from gosnap.goruntime.sizeclasses import CLASS_TO_SIZE, PAGE_SIZE
 from gosnap.heap.analyse import Analysis
 from gosnap.heap.regions import Regions
@@ -88,6 +89,17 @@ def span_table(a: Analysis, regions: Regions) -> Row:
             "tail_waste_bytes": int((room - s.nelems * s.elemsize).sum()),
             "large_objects": len(large),
             "large_bytes": int(s.elemsize[large].sum()),
+        },
+        "mcache": {
+            "ps": processors(a.program),
+            "spans": int(cached.sum()),
+            "free_bytes": int(((s.nelems - used) * s.elemsize)[cached].sum()),
+        },
+        "mcentral": {
+            "full_spans": sum(r["full_spans"] for r in rows),
+            "partial_spans": sum(r["partial_spans"] for r in rows),
+            "empty_spans": sum(r["empty_spans"] for r in rows),
+            "free_bytes": int(((s.nelems - used) * s.elemsize)[~cached].sum()),
         },
         "states": {"in_use": len(s), "manual": len(s.manual_base), "dead": s.dead},
         "page_heap": regions.page_heap,

@@ -118,6 +118,8 @@ SPANS = {
         ),
         int,
     ),
+    "mcache": {"ps": int, "spans": int, "free_bytes": int},
+    "mcentral": {"full_spans": int, "partial_spans": int, "empty_spans": int, "free_bytes": int},
     "states": {"in_use": int, "manual": int, "dead": int},
     "page_heap": dict.fromkeys(
         (

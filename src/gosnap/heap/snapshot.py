@@ -67,6 +67,8 @@ class Snapshot:
             }
             rows = [r for r in rows if r in kept]
         extra = {
+            "mcache": table["mcache"],
+            "mcentral": table["mcentral"],
             "states": table["states"],
             "page_heap": table["page_heap"],
             "large": table["large"][: top or 10],

@@ -3,7 +3,7 @@
 from gosnap.heap.views import View
 from gosnap.report.text.shared import file_argument, heading, left_out, warn_untrusted
 from gosnap.report.text.table import Page
-from gosnap.report.text.units import clean, count, percent, size
+from gosnap.report.text.units import clean, count, percent, plural, size
 
 
 def render(page: Page, view: View, path: str) -> None:
@@ -15,7 +15,7 @@ def render(page: Page, view: View, path: str) -> None:
         f"{size(t['bytes'])}, {count(t['free_slots'])} free slots {size(t['free_slot_bytes'])} "
         f"({percent(t['free_slot_bytes'], t['span_bytes'])}), tails {size(t['tail_waste_bytes'])}"
     )
-    page.title("size classes (mcentral; mcache: spans that a P allocates from)")
+    page.title("size classes")
     head = [
         "class",
         "size",
@@ -54,6 +54,23 @@ def render(page: Page, view: View, path: str) -> None:
     ]
     page.table(head, rows, left=(2,), drop=(14, 13, 9, 11, 12, 10, 6))
     left_out(page, view.left_out, "size class")
+    mcache, mcentral = view.extra["mcache"], view.extra["mcentral"]
+    page.title("mcache and mcentral")
+    page.pairs(
+        [
+            (
+                "mcache",
+                f"{plural(mcache['ps'], 'P')} hold {plural(mcache['spans'], 'span')} "
+                f"with {size(mcache['free_bytes'])} of free slots, each for itself",
+            ),
+            (
+                "mcentral",
+                f"{count(mcentral['full_spans'])} full, {count(mcentral['partial_spans'])} partial, "
+                f"{count(mcentral['empty_spans'])} empty spans "
+                f"with {size(mcentral['free_bytes'])} of free slots",
+            ),
+        ]
+    )
     page.title("mheap")
     page.pairs(
         [
