@@ -4,10 +4,9 @@
     python tools/fuzz.py --seed SEED --iteration I    # repeat one failure
 
 Builds the kernels with gcc -fsanitize=address into a temporary directory and feeds them what fuzz_cases.py
-makes, in a child process. A failure is a report of AddressSanitizer, a signal, an iteration without an end,
-end,
-more memory than LIMITS allows, or an exception that no stub documents: exit code 1, with the seed and the
-iteration that repeat it.
+makes, in a child process. A failure is a report of AddressSanitizer, a signal, an iteration without an
+end, more memory than LIMITS allows, or an exception that no stub documents: exit code 1, with the seed and
+the iteration that repeat it.
 """
 
 import argparse
@@ -42,7 +41,8 @@ def build(to: Path) -> None:
 
     def one(pyx: Path) -> None:
         c, so = pyx.with_suffix(".c"), pyx.with_suffix(str(sysconfig.get_config_var("EXT_SUFFIX")))
-        subprocess.run([sys.executable, "-m", "cython", "-3", "--output-file", str(c), str(pyx)], check=True)
+        cython = [sys.executable, "-m", "cython", "-3", "-I", str(to), "--output-file", str(c), str(pyx)]
+        subprocess.run(cython, check=True)
         subprocess.run(["gcc", *FLAGS.split(), f"-I{include}", str(c), "-o", str(so)], check=True)
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:

@@ -19,7 +19,12 @@ from fakeheap import META_AT, PAGE, TYPES_AT, FakeHeap
 
 from gosnap._kernels import copy
 from gosnap._kernels.dwarf import Scan
-from gosnap._kernels.heap import Heap, Space
+from gosnap._kernels.edges import HeapBits, scan_spans
+from gosnap._kernels.heap import Heap
+from gosnap._kernels.memory import Space
+from gosnap._kernels.propagate import Propagation
+from gosnap._kernels.rtypes import RuntimeTypes
+from gosnap._kernels.typeprog import TypePrograms
 from gosnap.binary.dwarf import GoDwarf
 from gosnap.binary.zstd import compressor
 from gosnap.errors import GosnapError
@@ -225,18 +230,18 @@ def walk(rng: random.Random, heap: Any, fake: Any, address: Callable[[], int]) -
         ntypes, bounds = rng.randrange(1, 40), (TYPES_AT, TYPES_AT + len(fake.types))
         offsets = np.array(sorted(rng.sample(range(0, 4096, 8), 30)), np.int64)
         ids = words(rng, 30, partial(rng.randrange, ntypes + (rng.random() < 0.05)), "i4")
-        heap.set_runtime_types(*bounds, offsets, ids, rng.random() < 0.5, rng.random() < 0.5)
-        heap.prepare_types()
+        flags = rng.random() < 0.5, rng.random() < 0.5
+        rtypes = RuntimeTypes(fake.space, *bounds, offsets, ids, *flags)
+        rtypes.prepare(heap)
         degree = np.zeros(heap.nobjects, np.uint32)
-        if rng.random() < 0.5:
-            heap.set_arena_bitmaps(arenas, full, full)
-        targets = np.frombuffer(heap.edges(0, n, degree, rng.random() < 0.6)[0], np.uint32)
+        k = len(arenas) if rng.random() < 0.5 else 0
+        bits = HeapBits(heap, arenas[:k], full[:k], full[:k]) if rng.random() < 0.4 else None
+        targets = np.frombuffer(scan_spans(heap, rtypes, 0, n, degree, bits)[0], np.uint32)
         assert int(degree.sum()) == len(targets)
         assert (targets < max(heap.nobjects, 1)).all()
         otype = np.zeros(heap.nobjects, np.uint32)
-        if expect(heap.set_types, *type_table(rng, ntypes)):
-            kinds = words(rng, 40, partial(rng.randrange, ntypes), "i4")
-            expect(heap.propagate, words(rng, 40, address), kinds, otype)
+        kinds = words(rng, 40, partial(rng.randrange, ntypes), "i4")
+        expect(propagate, rng, heap, rtypes, ntypes, (words(rng, 40, address), kinds, otype))
         classes = np.array([s.spanclass for s in fake.spans], np.uint8)
         assert sum(row[2] for row in heap.aggregate(otype, classes)) == heap.nobjects
         ranges = np.sort(words(rng, 20, address))
@@ -256,8 +261,8 @@ ROLES = [r for r in range(16) if r != 9]
 """What an owner may be (gosnap.heap.roles): no closure."""
 
 
-def type_table(rng: random.Random, n: int) -> list[Any]:
-    """Arguments of Heap.set_types: rows that refer to each other in any way, sizes and offsets that lie."""
+def propagate(rng: random.Random, heap: Any, rtypes: Any, n: int, run: tuple[Any, Any, Any]) -> None:
+    """With a table of n types: rows that refer to each other in any way, sizes and offsets that lie."""
     sane = rng.random() < 0.5
 
     def offset() -> int:
@@ -275,16 +280,21 @@ def type_table(rng: random.Random, n: int) -> list[Any]:
     m, k = int(fields[-1]), int(captures[-1])
     names = ("map_ptr", "map_len", "map_old", "map_extra", "table_groups", "chan_buf")
     where = {key: rng.choice((0, 8, 16, 24)) if sane or rng.random() < 0.9 else number(rng) for key in names}
-    return [
+    programs = TypePrograms(
         words(rng, n, lambda: rng.choice(kinds), "u1"),
         words(rng, n, lambda: 8 * rng.randrange(1, 20) if sane else number(rng), "i8"),
         words(rng, n, row, "i4"),
         words(rng, n, lambda: rng.randrange(1, 9) if sane else number(rng), "i8"),
-        words(rng, n, row, "i4"),
         words(rng, n, lambda: rng.randrange(3), "u1"),
         fields,
         words(rng, m, offset, "i8"),
         words(rng, m, row, "i4"),
+    )
+    Propagation(
+        heap,
+        rtypes,
+        programs,
+        words(rng, n, row, "i4"),
         words(rng, n, row, "i4"),
         words(rng, n, lambda: row() if rng.random() < 0.3 else 0, "i4"),
         words(rng, n, partial(rng.choice, ROLES if rng.random() < 0.95 else range(256)), "u1"),
@@ -294,7 +304,7 @@ def type_table(rng: random.Random, n: int) -> list[Any]:
         words(rng, k, row, "i4"),
         words(rng, 4097, lambda: 0, "u2"),
         {"swiss": rng.randrange(2), **where},
-    ]
+    ).run(*run)
 
 
 def fuzz_spans(rng: random.Random) -> None:

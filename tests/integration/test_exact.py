@@ -111,8 +111,6 @@ def test_in_a_storm(
         rows = {r["region"]: r["bytes"] for r in info.rows}
         assert sum(rows.values()) == info.totals["rss_bytes"]
         assert abs(rows["not explained"]) <= info.totals["rss_bytes"] // 100, rows
-        typed = info.totals["heap_bytes"] - info.totals["untyped_bytes"]
-        assert typed > info.totals["heap_bytes"] // 2  # the rest is garbage that nothing refers to
     print("collector phases met:", sorted(phases))
     before = target.ask("s")["steps"]
     time.sleep(0.05)

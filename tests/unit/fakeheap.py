@@ -1,12 +1,16 @@
-"""A Go heap made by hand in our own memory: spans, slots, bitmaps, runtime types. The model that tests check
-against
-is kept beside the bytes: what is allocated and which words are pointers is decided here, not read back."""
+"""A Go heap made by hand in our own memory: spans, slots, bitmaps, runtime types.
+
+The model that tests check against is kept beside the bytes: what is allocated and which words are pointers is
+decided here, not read back.
+"""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from gosnap._kernels.heap import Heap, Space
+from gosnap._kernels.heap import Heap
+from gosnap._kernels.memory import Space
+from gosnap._kernels.rtypes import RuntimeTypes
 
 PAGE = 8192
 TYPES_AT = 0x500000
@@ -31,8 +35,7 @@ class FakeSpan:
 
 
 class FakeHeap:
-    """Builds memory as Go >= 1.22 lays it out: in-span pointer bits to 512 B, malloc headers above, large
-    types."""
+    """Memory as Go >= 1.22 lays it out: in-span pointer bits to 512 B, malloc headers above, large types."""
 
     def __init__(self, base: int = 0xC000000000, pages: int = 512) -> None:
         self.base = base
@@ -108,6 +111,7 @@ class FakeHeap:
         return int(self.meta.ctypes.data) + at
 
     def build(self) -> Heap:
+        """The kernel's heap; ``rtypes`` are its runtime types, which the type table does not know."""
         blocks = [(TYPES_AT, self.types), (META_AT, self.meta), (self.base, self.arena)]
         start = np.array([a for a, _ in blocks], np.uint64)
         end = np.array([a + len(b) for a, b in blocks], np.uint64)
@@ -156,11 +160,20 @@ class FakeHeap:
             "alloc_count": np.array([len(s.allocated) for s in self.spans], np.uint32),
         }
         heap.enumerate(*self.args.values(), self.counts)
-        heap.set_runtime_types(
-            TYPES_AT, TYPES_AT + len(self.types), np.zeros(0, np.int64), np.zeros(0, np.int32), False, False
-        )
-        heap.prepare_types()
+        self.rtypes = self.runtime_types(np.zeros(0, np.int64), np.zeros(0, np.int32))
+        self.rtypes.prepare(heap)
         return heap
+
+    def runtime_types(
+        self,
+        row_offset: "np.ndarray",
+        row_id: "np.ndarray",
+        direct_in_kind: bool = False,
+        mask_on_demand: bool = False,
+    ) -> RuntimeTypes:
+        """Runtime types of which the type table knows some: offsets from TYPES_AT, and rows."""
+        bounds = (TYPES_AT, TYPES_AT + len(self.types))
+        return RuntimeTypes(self.space, *bounds, row_offset, row_id, direct_in_kind, mask_on_demand)
 
     def slots(self) -> list[int]:
         """Slot addresses of all allocated objects, in order."""

@@ -1,13 +1,16 @@
 """Span columns and type tables that lie, as tools/fuzz.py makes them: an error or an answer, and soon."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pytest
-from fakeheap import PAGE, TYPES_AT, FakeHeap
+from fakeheap import PAGE, FakeHeap
 
-from gosnap._kernels.heap import Heap, Space
+from gosnap._kernels.heap import Heap
+from gosnap._kernels.memory import Space
+from gosnap._kernels.propagate import Propagation
+from gosnap._kernels.rtypes import RuntimeTypes
+from gosnap._kernels.typeprog import TypePrograms
 
 ARRAY, POINTER, STRUCT, UNSAFE_POINTER, INT = 17, 22, 25, 26, 2
 BASE = 0xC000000000
@@ -38,20 +41,27 @@ class Types:
         self.rows.append((kind, size, elem, length, fields or []))
         return len(self.rows) - 1
 
-    def columns(self) -> list[Any]:
-        n = len(self.rows)
+    def programs(self) -> TypePrograms:
         fields = [f for row in self.rows for f in row[4]]
-        zero = np.zeros(n, np.int32)
-        return [
+        return TypePrograms(
             np.array([r[0] for r in self.rows], np.uint8),
             np.array([r[1] for r in self.rows], np.int64),
             np.array([r[2] for r in self.rows], np.int32),
             np.array([r[3] for r in self.rows], np.int64),
-            zero,
-            np.zeros(n, np.uint8),
+            np.zeros(len(self.rows), np.uint8),
             np.cumsum([0, *(len(r[4]) for r in self.rows)]).astype(np.int64),
             np.array([f[0] for f in fields], np.int64),
             np.array([f[1] for f in fields], np.int32),
+        )
+
+    def propagation(self, heap: Heap, rtypes: RuntimeTypes) -> Propagation:
+        n = len(self.rows)
+        zero = np.zeros(n, np.int32)
+        return Propagation(
+            heap,
+            rtypes,
+            self.programs(),
+            zero,
             zero,
             zero,
             np.full(n, self.owner_role, np.uint8),
@@ -61,7 +71,7 @@ class Types:
             np.zeros(0, np.int32),
             np.full(4097, 1024, np.uint16),
             self.offsets,
-        ]
+        )
 
 
 def propagate(types: Types, root: int, word: int = 0) -> list[int]:
@@ -72,9 +82,9 @@ def propagate(types: Types, root: int, word: int = 0) -> list[int]:
     for at in range(first, first + 1024, 8):
         fake.put(at, second + word)
     heap = fake.build()
-    heap.set_types(*types.columns())
+    propagation = types.propagation(heap, fake.rtypes)
     out = np.zeros(heap.nobjects, np.uint32)
-    heap.propagate(np.array([first], np.uint64), np.array([root], np.int32), out)
+    propagation.run(np.array([first], np.uint64), np.array([root], np.int32), out)
     return out.tolist()
 
 
@@ -159,13 +169,9 @@ def test_runtime_types_of_a_row_that_is_not_there(row: int) -> None:
     fake = FakeHeap(pages=1)
     fake.new(fake.span(1, 1024, 32), 0, fake.rtype(8, [0]))
     heap = fake.build()
-    heap.set_runtime_types(
-        TYPES_AT, TYPES_AT + 4096, np.array([8], np.int64), np.array([row], np.int32), False, False
-    )
-    heap.set_types(*Types().columns())
-    none = np.zeros(0, np.uint64)
+    rtypes = fake.runtime_types(np.array([8], np.int64), np.array([row], np.int32))
     with pytest.raises(ValueError, match="runtime type"):
-        heap.propagate(none, none.astype(np.int32), np.zeros(1, np.uint32))
+        Types().propagation(heap, rtypes)
 
 
 # ---- spans ----

@@ -1,5 +1,4 @@
-"""The heap kernel on heaps made by hand: objects, look-ups, edges by every kind of pointer mask, hostile
-columns."""
+"""The kernels on heaps made by hand: objects, look-ups, edges by every pointer mask, hostile columns."""
 
 import itertools
 import random
@@ -10,12 +9,15 @@ from fakeheap import PAGE, TYPES_AT, FakeHeap
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gosnap._kernels.heap import Heap, Space
+from gosnap._kernels.edges import HeapBits, scan_spans
+from gosnap._kernels.heap import Heap
+from gosnap._kernels.memory import Space
+from gosnap._kernels.rtypes import RuntimeTypes
 
 
 def edges_of(fake: FakeHeap, heap: Heap) -> tuple[dict[int, list[int]], tuple]:
     degree = np.zeros(heap.nobjects, np.uint32)
-    result = heap.edges(0, len(fake.spans), degree, True)
+    result = scan_spans(heap, fake.rtypes, 0, len(fake.spans), degree)
     targets = np.frombuffer(result[0], np.uint32).tolist()
     addresses = np.zeros(max(heap.nobjects, 1), np.uint64)
     heap.addresses(addresses)
@@ -212,13 +214,25 @@ def test_threads_over_ranges_give_the_same_edges() -> None:
         fake.pointer(s, a, rng.choice(objects)[1])
     heap = fake.build()
     degree = np.zeros(heap.nobjects, np.uint32)
-    whole = np.frombuffer(heap.edges(0, 20, degree, True)[0], np.uint32).tolist()
+    whole = np.frombuffer(scan_spans(heap, fake.rtypes, 0, 20, degree)[0], np.uint32).tolist()
     again = np.zeros(heap.nobjects, np.uint32)
     parts = [
-        np.frombuffer(heap.edges(lo, lo + 5, again, True)[0], np.uint32).tolist() for lo in (0, 5, 10, 15)
+        np.frombuffer(scan_spans(heap, fake.rtypes, lo, lo + 5, again)[0], np.uint32).tolist()
+        for lo in (0, 5, 10, 15)
     ]
     assert list(itertools.chain.from_iterable(parts)) == whole
     assert again.tolist() == degree.tolist()
+
+
+def test_the_scan_needs_its_own_heap_and_prepared_types() -> None:
+    fake, other = FakeHeap(), FakeHeap()
+    heap, degree = fake.build(), np.zeros(0, np.uint32)
+    none = np.zeros(0, np.uint64)
+    scan_spans(heap, fake.rtypes, 0, 0, degree, HeapBits(heap, none, none, none))
+    with pytest.raises(ValueError, match="another heap"):
+        scan_spans(heap, fake.rtypes, 0, 0, degree, HeapBits(other.build(), none, none, none))
+    with pytest.raises(ValueError, match="prepare"):
+        scan_spans(heap, fake.runtime_types(none.view("i8"), none.astype("i4")), 0, 0, degree)
 
 
 def test_overlapping_spans_are_refused() -> None:
@@ -283,8 +297,9 @@ def test_hostile_span_columns_never_crash(data: st.DataObject) -> None:
     zero = np.zeros(n, np.uint64)
     counts = np.zeros(n, np.uint32)
     heap.enumerate(zero, zero, full, full, np.zeros(n, np.uint8), np.zeros(n, np.uint8), counts, counts)
-    heap.prepare_types()
+    rtypes = RuntimeTypes(space, 0, 0, np.zeros(0, np.int64), np.zeros(0, np.int32), False, False)
+    rtypes.prepare(heap)
     degree = np.zeros(heap.nobjects, np.uint32)
-    targets = np.frombuffer(heap.edges(0, n, degree, True)[0], np.uint32)
+    targets = np.frombuffer(scan_spans(heap, rtypes, 0, n, degree)[0], np.uint32)
     assert int(degree.sum()) == len(targets)
     assert (targets < heap.nobjects).all()

@@ -1,11 +1,9 @@
 """One pass over .debug_info into flat columns.
 
 DWARF 2 to 5 (32- and 64-bit) with Go's vendor attributes DW_AT_go_kind 0x2900 to DW_AT_go_closure_offset
-0x2907
-(cmd/internal/dwarf/dwarf.go). Type units and split DWARF are read as far as they lie in the section. Every
-offset,
-length and reference is checked; a bad one is a ValueError that names the section and the offset, or refers
-to nothing.
+0x2907 (cmd/internal/dwarf/dwarf.go). Type units and split DWARF are read as far as they lie in the section.
+Every offset, length and reference is checked; a bad one is a ValueError that names the section and the
+offset, or refers to nothing.
 """
 
 from typing_extensions import Buffer
@@ -14,12 +12,11 @@ class Scan:
     """All entries of .debug_info.
 
     The arguments are the bytes of the sections, empty where there is none; they must stay unchanged while
-    the object
-    lives. ValueError: damaged DWARF. MemoryError: what the section promises does not fit into memory.
+    the object lives. ValueError: damaged DWARF. MemoryError: what the section promises does not fit into
+    memory.
 
     Columns come as bytearrays of little-endian items. A name is a reference (u64) that ``names`` resolves. A
-    type is a
-    row (i32) of ``types_columns``; 0 is none.
+    type is a row (i32) of ``types_columns``; 0 is none.
     """
 
     units: int
@@ -39,10 +36,11 @@ class Scan:
         addr: Buffer,
     ) -> None: ...
     def types_columns(self) -> dict[str, bytearray]:
-        """kind u8, size i64, elem i32, key i32, length i64, impl i32, iface u8, rtype i64, name u64,
-        field_start i64[n + 1],
-        field_offset i64, field_type i32, field_flags u8, field_name u64. See
-        gosnap.binary.types.TypeTable."""
+        """Columns of the type table, see gosnap.binary.types.TypeTable.
+
+        kind u8, size i64, elem i32, key i32, length i64, impl i32, iface u8, rtype i64, name u64,
+        field_start i64[n + 1], field_offset i64, field_type i32, field_flags u8, field_name u64.
+        """
 
     def globals_columns(self) -> dict[str, bytearray]:
         """Variables whose location is one address: value u64 (the address), type i32, name u64."""
@@ -51,11 +49,14 @@ class Scan:
         """DW_TAG_constant: value u64, type i32, name u64."""
 
     def functions_columns(self) -> dict[str, bytearray]:
-        """Functions with code, in the section's order: low u64, high u64, name u64, capture_start i64[n +
-        1], capture_offset
-        i64, capture_type i32, capture_name u64."""
+        """Functions with code, in the section's order.
+
+        low u64, high u64, name u64, capture_start i64[n + 1], capture_offset i64, capture_type i32,
+        capture_name u64.
+        """
 
     def names(self, refs: Buffer) -> tuple[bytearray, bytearray]:
-        """(bytes of the names with a NUL behind each, i64[n + 1] where each begins). ValueError where shared
-        names would
-        make more bytes than the sections can account for."""
+        """(bytes of the names with a NUL behind each, i64[n + 1] where each begins).
+
+        ValueError where shared names would make more bytes than the sections can account for.
+        """

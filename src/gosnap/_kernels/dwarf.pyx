@@ -443,8 +443,6 @@ cdef class Scan:
     cdef readonly Py_ssize_t dies
 
     def __cinit__(self):
-        for g in range(6):
-            pass
         memset(&self.types, 0, sizeof(Grow))
         memset(&self.fields, 0, sizeof(Grow))
         memset(&self.vars, 0, sizeof(Grow))
@@ -466,7 +464,8 @@ cdef class Scan:
         self.k_info, self.k_abbrev, self.k_str = info, abbrev, str_
         self.k_line_str, self.k_str_offsets, self.k_addr = line_str, str_offsets, addr
         self.n_info, self.n_abbrev, self.n_str = info.shape[0], abbrev.shape[0], str_.shape[0]
-        self.n_line_str, self.n_str_offsets, self.n_addr = line_str.shape[0], str_offsets.shape[0], addr.shape[0]
+        self.n_line_str, self.n_str_offsets = line_str.shape[0], str_offsets.shape[0]
+        self.n_addr = addr.shape[0]
         self.info = &info[0] if self.n_info else NULL
         self.abbrev = &abbrev[0] if self.n_abbrev else NULL
         self.str_ = &str_[0] if self.n_str else NULL
@@ -513,7 +512,9 @@ cdef class Scan:
                 u.offset_size = 8
                 length = fixed_uint(&c, 8)
             if c.bad or <uint64_t>(c.end - c.p) < length:
-                raise ValueError(f".debug_info offset {u.start:#x}: a unit of {length} bytes runs past the section's end")
+                raise ValueError(
+                    f".debug_info offset {u.start:#x}: a unit of {length} bytes runs past the section's end"
+                )
             unit_end = c.p + length
             c.end = unit_end
             u.version = <int>fixed_uint(&c, 2)
@@ -553,7 +554,8 @@ cdef class Scan:
                             + ("the table has no end" if bad else "tables overlap")
                         )
                     tables[abbrev_at] = table
-                # where the index tables begin when the unit does not say (DWARF 5, 7.26 and 7.27: after the header)
+                # where the index tables begin when the unit does not say: after the header
+                # (DWARF 5, 7.26 and 7.27)
                 u.addr_base = u.str_base = 8 if u.offset_size == 4 else 16
                 with nogil:
                     bad = self.unit(&c, &u, table)
@@ -707,7 +709,8 @@ cdef class Scan:
         cdef const uint8_t *z
         cdef int depth = 0
         cdef int bad = 0
-        cdef int64_t inside = -1  # what the enclosing entry is: -1 nothing, row << 1 a type, row << 1 | 1 a function
+        # what the enclosing entry is: -1 nothing, row << 1 a type, row << 1 | 1 a function
+        cdef int64_t inside = -1
         cdef int64_t mine
         cdef size_t limit = (self.n_info >> 2) + 4096
         while c.p < c.end:
@@ -817,7 +820,8 @@ cdef class Scan:
                     t.kind = 0
             if have >> A_RTYPE & 1:
                 t.flags |= T_RTYPE
-                # an offset in spite of its form; 0 where the linker dropped the runtime type (cmd/link/internal/ld/dwarf.go)
+                # an offset in spite of its form; 0 where the linker dropped the runtime type
+                # (cmd/link/internal/ld/dwarf.go)
                 if 0 < v[A_RTYPE].v < <uint64_t>HUGE:
                     t.rtype = <int64_t>v[A_RTYPE].v
             if d.tag in (0x26, 0x35, 0x37, 0x47) or (d.tag == 0x16 and not t.flags & T_KIND):
@@ -1061,7 +1065,8 @@ cdef class Scan:
                 elif t.kind == 23 or t.kind == 18 or t.kind == 21:
                     elem[row] = self.final(t.elem)
                 if t.kind == 22 and self.name_is(t.name, "go.shape.*uint8", 15):
-                    # all pointers share this shape, whatever they point at (cmd/compile/internal/noder/reader.go, shapify)
+                    # all pointers share this shape, whatever they point at
+                    # (cmd/compile/internal/noder/reader.go, shapify)
                     elem[row] = 0
                 if t.kind == 21:
                     key[row] = self.final(t.key)
@@ -1149,7 +1154,8 @@ cdef class Scan:
         cdef size_t row = 0
         cdef size_t kept = 0
         with nogil:
-            # captures of a function without code are left out; nested functions (C) may be out of order, and Go has none
+            # captures of a function without code are left out; nested functions (C) may be out of order, and
+            # Go has none
             for i in range(self.funcs.n):
                 while k < self.captures.n and c[k].func < i:
                     k += 1
@@ -1209,7 +1215,7 @@ cdef inline int64_t multiply(int64_t a, int64_t b) noexcept nogil:
 
 
 cdef inline int64_t plus_uconst(const uint8_t *p, uint64_t n) noexcept nogil:
-    """The offset that the expression DW_OP_plus_uconst (or DW_OP_constu before it) gives; 0 for anything else."""
+    """The offset that DW_OP_plus_uconst (or DW_OP_constu before it) gives; 0 for any other expression."""
     cdef Cursor c
     if n < 2 or p[0] not in (0x23, 0x10):
         return 0

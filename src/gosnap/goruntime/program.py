@@ -97,6 +97,10 @@ class GoProgram:
         except ReadError:
             return None
 
+    def constant(self, name: str) -> int | None:
+        """The value of a constant of the runtime, "runtime._KindSpecialFinalizer" say; None if it has none."""
+        return self.dwarf.constants.get(name)
+
     def _runtime_version(self) -> str:
         at = self.address("runtime.buildVersion")
         if at is None:

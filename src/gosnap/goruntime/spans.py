@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from gosnap._kernels.heap import Heap, Space
+from gosnap._kernels.heap import Heap
+from gosnap._kernels.memory import Space
 from gosnap.errors import GosnapError
 from gosnap.goruntime.program import GoProgram
 from gosnap.goruntime.sizeclasses import CLASS_TO_SIZE, MIN_SIZE_FOR_MALLOC_HEADER, PAGE_SIZE
@@ -31,8 +32,8 @@ class Spans:
     """Every in-use span, one row each, sorted by address; ``manual_*``: spans of stacks and the runtime.
 
     ``sweep``: sweepgen of the span minus that of the heap: 0 swept; 3 swept and cached by an mcache; -2
-    unswept;
-    1 cached and unswept; -1 being swept. ``damaged``: spans whose header contradicts itself, left out.
+    unswept; 1 cached and unswept; -1 being swept. ``damaged``: spans whose header contradicts itself, left
+    out.
     """
 
     base: U64
@@ -178,8 +179,7 @@ def _mapped(space: AddressSpace, kernel_space: Space, base: U64, room: U64) -> n
 
 
 def _assemble(space: AddressSpace, base: int, size: int) -> tuple[object, int]:
-    """A span that lies in several regions, or partly in none, put together; pages that nobody has read as
-    zero."""
+    """A span in several regions, or partly in none, put together; pages that nobody has read as zero."""
     buffer = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE)
     address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
     first = int(np.searchsorted(space.end, base, side="right"))
@@ -192,8 +192,7 @@ def _assemble(space: AddressSpace, base: int, size: int) -> tuple[object, int]:
 
 
 def inline_marked(spans: Spans) -> npt.NDArray[np.bool_]:
-    """Spans whose mark bits lie in the span itself: gcUsesSpanInlineMarkBits
-    (runtime/mgcmark_greenteagc.go)."""
+    """Spans whose mark bits lie in them: gcUsesSpanInlineMarkBits (runtime/mgcmark_greenteagc.go)."""
     if not spans.green_tea:
         return np.zeros(len(spans), bool)
     size = spans.elemsize
@@ -249,8 +248,10 @@ def build_heap(spans: Spans, space: AddressSpace, kernel_space: Space) -> tuple[
 
 
 def enumerate_objects(heap: Heap, spans: Spans, kernel_space: Space) -> int:
-    """Find the allocated slots of every span. Returns the number of spans whose count disagrees with the
-    runtime's."""
+    """Find the allocated slots of every span.
+
+    Returns the number of spans whose count disagrees with the runtime's.
+    """
     n = len(spans)
     nbytes = (spans.nelems + np.uint64(7)) // np.uint64(8)
     alloc = np.zeros(n, np.uint64)

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from gosnap._kernels.heap import Heap, Space
+from gosnap._kernels.edges import HeapBits, scan_spans
+from gosnap._kernels.heap import Heap
+from gosnap._kernels.memory import Space
+from gosnap._kernels.rtypes import RuntimeTypes
 from gosnap.goruntime.arenas import arena_bitmaps
 from gosnap.goruntime.program import GoProgram
 from gosnap.goruntime.spans import Spans, build_heap, enumerate_objects, kernel_space, read_spans
-from gosnap.heap.objtypes import TypeRow, name_rows, set_runtime_types, type_objects
+from gosnap.heap.objtypes import TypeRow, name_rows, runtime_types, type_objects
 from gosnap.target.space import AddressSpace
 
 if TYPE_CHECKING:
@@ -71,14 +74,16 @@ def analyse(image: "Image", elf: "ElfFile", dwarf: "GoDwarf", progress: Progress
     heap, keep = build_heap(spans, image.space, space)
     mismatches = enumerate_objects(heap, spans, space)
     clock.done("objects")
-    set_runtime_types(program, heap)
+    rtypes = runtime_types(program, space)
+    rtypes.prepare(heap)
+    heap_bits = None
     if not spans.in_span_bits:
-        keep += _load_arena_bitmaps(program, image.space, heap)
-    heap.prepare_types()
+        heap_bits, bytes_ = _load_heap_bits(program, image.space, heap)
+        keep += bytes_
     degree = np.zeros(heap.nobjects, np.uint32)
-    parts = _scan(heap, spans, degree)
+    parts = _scan(heap, rtypes, spans, degree, heap_bits)
     clock.done("edges")
-    otype = type_objects(program, heap)
+    otype = type_objects(program, heap, rtypes)
     rows = name_rows(program, heap.aggregate(otype, spans.spanclass))
     clock.done("types")
     checks = {
@@ -104,7 +109,13 @@ def analyse(image: "Image", elf: "ElfFile", dwarf: "GoDwarf", progress: Progress
     )
 
 
-def _scan(heap: Heap, spans: Spans, degree: npt.NDArray[np.uint32]) -> list[tuple]:  # type: ignore[type-arg]
+def _scan(
+    heap: Heap,
+    rtypes: RuntimeTypes,
+    spans: Spans,
+    degree: npt.NDArray[np.uint32],
+    heap_bits: HeapBits | None,
+) -> list[tuple]:  # type: ignore[type-arg]
     """Scan for pointers in threads, each over spans of about the same scannable bytes."""
     weight = np.where(spans.noscan, 0, spans.npages).astype(np.int64).cumsum()
     total = int(weight[-1]) if len(weight) else 0
@@ -112,31 +123,30 @@ def _scan(heap: Heap, spans: Spans, degree: npt.NDArray[np.uint32]) -> list[tupl
     bounds = [0, *cuts, len(spans)]
     with ThreadPoolExecutor(SCAN_THREADS) as pool:
         jobs = [
-            pool.submit(heap.edges, lo, hi, degree, spans.in_span_bits)
+            pool.submit(scan_spans, heap, rtypes, lo, hi, degree, heap_bits)
             for lo, hi in itertools.pairwise(bounds)
         ]
         return [j.result() for j in jobs]
 
 
-def _load_arena_bitmaps(program: GoProgram, space: AddressSpace, heap: Heap) -> list[object]:
-    """Go <= 1.21: fetch heapArena.bitmap of every arena into memory of ours, whole and zero where never
-    touched."""
+def _load_heap_bits(program: GoProgram, space: AddressSpace, heap: Heap) -> tuple[HeapBits, list[object]]:
+    """Go <= 1.21: heapArena.bitmap of every arena in memory of ours, whole and zero where never touched.
+
+    Returns that memory too, which must outlive the bits.
+    """
     found = arena_bitmaps(program, heap.arena_chunks())
-    if found is None:
-        return []
     keep: list[object] = []
     arena, bitmap, nomore = [], [], []
-    for start, b, m in zip(found.arena, found.bitmap, found.nomore, strict=True):
-        bits = np.frombuffer(space.read(b, found.bitmap_bytes), np.uint8)
-        more = np.frombuffer(space.read(m, found.nomore_bytes), np.uint8)
-        keep += [bits, more]
-        arena.append(start)
-        bitmap.append(bits.ctypes.data)
-        nomore.append(more.ctypes.data)
-    heap.set_arena_bitmaps(
-        np.asarray(arena, np.uint64), np.asarray(bitmap, np.uint64), np.asarray(nomore, np.uint64)
-    )
-    return keep
+    if found is not None:
+        for start, b, m in zip(found.arena, found.bitmap, found.nomore, strict=True):
+            bits = np.frombuffer(space.read(b, found.bitmap_bytes), np.uint8)
+            more = np.frombuffer(space.read(m, found.nomore_bytes), np.uint8)
+            keep += [bits, more]
+            arena.append(start)
+            bitmap.append(bits.ctypes.data)
+            nomore.append(more.ctypes.data)
+    columns = (np.asarray(c, np.uint64) for c in (arena, bitmap, nomore))
+    return HeapBits(heap, *columns), keep
 
 
 class _Clock:

@@ -1,11 +1,8 @@
-"""Types for every object: the type table made ready for the kernel, the roots, and the names of what came
-out.
+"""Types for every object: the type table made ready for the kernel, the roots, the names of what came out.
 
-The propagation itself runs in _kernels/heap.pyx. It starts at package variables (DWARF) and at what the
-runtime
-itself knows (malloc headers, interface words, closures), and follows pointers, slices, strings, maps,
-channels and
-interfaces.
+The propagation itself runs in _kernels/propagate.pyx. It starts at package variables (DWARF) and at what the
+runtime itself knows (malloc headers, interface words, closures), and follows pointers, slices, strings, maps,
+channels and interfaces.
 """
 
 from dataclasses import dataclass
@@ -14,6 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gosnap._kernels.heap import Heap
+from gosnap._kernels.memory import Space
+from gosnap._kernels.propagate import Propagation
+from gosnap._kernels.rtypes import RuntimeTypes
+from gosnap._kernels.typeprog import TypePrograms
 from gosnap.binary.dwarf import Closures
 from gosnap.binary.types import TypeTable
 from gosnap.errors import GosnapError
@@ -150,10 +151,10 @@ def _map_parts(types: TypeTable, fields: _Fields, kt: KernelTypes, row: int) -> 
 
 
 def _captures(closures: Closures, types: TypeTable) -> tuple[I64, I64, I32]:
-    """Captured variables as CSR (start, offset, type), with those of method values, which DWARF does not
-    describe.
+    """Captured variables as CSR (start, offset, type).
 
-    x.Method as a value is a closure over T.Method-fm that holds a copy of x behind the function's address
+    With those of method values, which DWARF does not describe: x.Method as a value is a closure over
+    T.Method-fm that holds a copy of x behind the function's address
     (cmd/compile/internal/typecheck/func.go, MethodValueType: struct { F uintptr; R T }).
     """
     count = np.diff(closures.start)
@@ -179,7 +180,7 @@ def _captures(closures: Closures, types: TypeTable) -> tuple[I64, I64, I32]:
     return start, offset, type_
 
 
-def type_objects(program: GoProgram, heap: Heap) -> npt.NDArray[np.uint32]:
+def type_objects(program: GoProgram, heap: Heap, rtypes: RuntimeTypes) -> npt.NDArray[np.uint32]:
     """Run the propagation. Returns one u32 per object (see ``roles``)."""
     dwarf = program.dwarf
     types = dwarf.types
@@ -203,16 +204,21 @@ def type_objects(program: GoProgram, heap: Heap) -> npt.NDArray[np.uint32]:
         )
     closures = dwarf.closures
     captures = _captures(closures, types)
-    heap.set_types(
+    programs = TypePrograms(
         kt.kind,
         np.ascontiguousarray(kt.size, np.int64),
         kt.elem,
         np.ascontiguousarray(kt.length, np.int64),
-        kt.impl,
         kt.iface,
         np.ascontiguousarray(kt.field_start, np.int64),
         kt.field_offset,
         kt.field_type,
+    )
+    propagation = Propagation(
+        heap,
+        rtypes,
+        programs,
+        kt.impl,
         kt.part,
         kt.owner,
         kt.owner_role,
@@ -224,26 +230,26 @@ def type_objects(program: GoProgram, heap: Heap) -> npt.NDArray[np.uint32]:
     out = np.zeros(heap.nobjects, np.uint32)
     globals_ = dwarf.globals
     address = (globals_.addr + np.uint64(program.bias)).astype(np.uint64)
-    heap.propagate(address, np.ascontiguousarray(globals_.type, np.int32), out)
+    propagation.run(address, np.ascontiguousarray(globals_.type, np.int32), out)
     return out
 
 
-def set_runtime_types(program: GoProgram, heap: Heap) -> None:
-    """Tell the kernel which runtime type is which row of the type table."""
+def runtime_types(program: GoProgram, space: Space) -> RuntimeTypes:
+    """The runtime types, and which of them is which row of the type table."""
     types = program.dwarf.types
     module = program.modules[0]
     rows = np.flatnonzero(types.rtype >= 0)
     order = rows[np.argsort(types.rtype[rows], kind="stable")]
-    heap.set_runtime_types(
+    return RuntimeTypes(
+        space,
         module.types,
         module.etypes,
         np.ascontiguousarray(types.rtype[order], np.int64),
         order.astype(np.int32),
-        # the flag "stored directly in an interface" moved from Kind_ to TFlag in Go 1.26
-        # (internal/abi/type.go)
-        program.minor <= 25,
-        # TFlagGCMaskOnDemand came with Go 1.24, when GC programs went
-        program.minor >= 24,
+        # the flag "stored directly in an interface" moved from Kind_ to TFlag in Go 1.26, TFlagGCMaskOnDemand
+        # came with Go 1.24, when GC programs went (internal/abi/type.go)
+        program.constant("internal/abi.TFlagDirectIface") is None,
+        program.constant("internal/abi.TFlagGCMaskOnDemand") is not None,
     )
 
 

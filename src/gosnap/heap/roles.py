@@ -1,10 +1,8 @@
 """What an object is within its type: the value itself, a slice's array, a part of a map, and so on.
 
 An object's type is one u32: the role in the upper 4 bits, a row in the lower 28: of the type table; for
-CLOSURE of the
-function table; for RTYPE* the runtime type's offset from moduledata.types, divided by 8 (NO_ROW: outside the
-types).
-0 is an object that could not be typed.
+CLOSURE of the function table; for RTYPE* the runtime type's offset from moduledata.types, divided by 8
+(NO_ROW: outside the types). 0 is an object that could not be typed.
 """
 
 from enum import IntEnum
@@ -16,7 +14,7 @@ UNTYPED = 0
 
 
 class Role(IntEnum):
-    """The roles; the numbers are those of _kernels/heap.pyx."""
+    """The roles; the numbers are those of _kernels/propagate.pyx."""
 
     VALUE = 0
     ARRAY = 1

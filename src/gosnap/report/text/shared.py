@@ -27,7 +27,7 @@ def moment(iso: str) -> str:
 def heading(page: Page, snapshot: Row) -> None:
     """Which program, when, how."""
     source = {"live": "live", "fork": "live, by a clone", "core": "from a core"}.get(
-        snapshot["source"], snapshot["source"]
+        snapshot["source"], clean(snapshot["source"])
     )
     pause = f", stopped for {duration(snapshot['pause_us'])}" if snapshot["source"] != "core" else ""
     page.line(
