@@ -36,10 +36,9 @@ def capture(
 ) -> "Snapshot":
     """Take a snapshot of a process (PID or name) or a core (path, with ``exe``), write it, and open it.
 
-    The file is ``output``, by default gosnap-PROGRAM.PID.gosnap in the current directory; one that exists is
-    replaced
-    only with ``force``. ``fork``: stop the process only while it is cloned. ``contents`` False: keep no heap
-    bytes.
+    The file is ``output``, by default gosnap-PROGRAM.PID.gosnap in the current directory; one that exists
+    is replaced only with ``force``. ``fork``: stop the process only while it is cloned. ``contents``
+    False: keep no heap bytes.
     """
     from gosnap.heap.take import take
 

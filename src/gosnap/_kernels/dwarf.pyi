@@ -11,9 +11,8 @@ from typing_extensions import Buffer
 class Scan:
     """All entries of .debug_info.
 
-    The arguments are the bytes of the sections, empty where there is none; they must stay unchanged while
-    the object lives. ValueError: damaged DWARF. MemoryError: what the section promises does not fit into
-    memory.
+    The arguments are the bytes of the sections, empty where there is none; they must stay unchanged while the
+    object lives. ValueError: damaged DWARF. MemoryError: what the section promises does not fit into memory.
 
     Columns come as bytearrays of little-endian items. A name is a reference (u64) that ``names`` resolves. A
     type is a row (i32) of ``types_columns``; 0 is none.

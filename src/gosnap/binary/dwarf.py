@@ -48,8 +48,7 @@ class Closures:
     """Functions with code, sorted by link-time ``pc``, and the variables that each captures as CSR.
 
     Captures of function i are [start[i], start[i + 1]): ``offset`` in the closure object, row of the
-    ``type``,
-    ``capture_name``. From DW_AT_go_closure_offset, which Go writes since 1.23
+    ``type``, ``capture_name``. From DW_AT_go_closure_offset, which Go writes since 1.23
     (cmd/compile/internal/dwarfgen).
     """
 

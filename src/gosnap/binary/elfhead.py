@@ -174,8 +174,7 @@ def find_buildinfo(data: bytes | mmap.mmap, head: ElfHead, named: dict[str, Sect
 
 def buildinfo_version(raw: bytes) -> str | None:
     """The Go version in the build information; "unknown" in a form that go1.17 and earlier wrote, None where
-    it is
-    none."""
+    it is none."""
     if raw[:14] != BUILDINFO_MAGIC or len(raw) < 34:
         return None
     if not raw[15] & 2:

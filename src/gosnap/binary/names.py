@@ -12,9 +12,8 @@ U8 = npt.NDArray[np.uint8]
 class Names:
     """A sequence of names: UTF-8 bytes, each with a NUL behind it, and where each begins.
 
-    ``data``: the bytes. ``offset``: i64[n + 1]; name i is data[offset[i] : offset[i + 1] - 1]. A str is made
-    only
-    for the names that are asked for.
+    ``data``: the bytes. ``offset``: i64[n + 1]; name i is data[offset[i] : offset[i + 1] - 1]. A str is
+    made only for the names that are asked for.
     """
 
     def __init__(self, data: bytes, offset: I64) -> None:

@@ -18,17 +18,12 @@ KIND_STRUCT = 25
 class TypeTable:
     """One row per type; row 0 is "no type" (void, or unknown). Typedefs and qualifiers are resolved away.
 
-    ``kind``: reflect.Kind (reflect/type.go), 0 for what only C has. ``size`` in bytes. ``elem``: row of what
-    a
-    pointer, slice, array, channel or map holds; ``key``: of a map's keys. ``length``: of an array. ``impl``:
-    row of
-    the runtime structure behind a map or channel (hmap, Map, hchan). ``iface``: 1 an interface without
-    methods
-    (runtime.eface), 2 with methods (runtime.iface). ``rtype``: offset of the runtime type from
-    moduledata.types, -1
-    where the linker kept none. Fields of row i are field_*[field_start[i] : field_start[i + 1]];
-    ``field_flags``: 1 for
-    an embedded field.
+    ``kind``: reflect.Kind (reflect/type.go), 0 for what only C has. ``size`` in bytes. ``elem``: row of
+    what a pointer, slice, array, channel or map holds; ``key``: of a map's keys. ``length``: of an array.
+    ``impl``: row of the runtime structure behind a map or channel (hmap, Map, hchan). ``iface``: 1 an
+    interface without methods (runtime.eface), 2 with methods (runtime.iface). ``rtype``: offset of the
+    runtime type from moduledata.types, -1 where the linker kept none. Fields of row i are
+    field_*[field_start[i] : field_start[i + 1]]; ``field_flags``: 1 for an embedded field.
     """
 
     kind: U8

@@ -1,14 +1,10 @@
 """Memory of the runtime's own, outside of the arenas: the exact ranges that it took from the system.
 
 The kernel joins neighbouring anonymous mappings, so that one may hold Go's tables, C's malloc and the
-program's own
-mmap. What is Go's is therefore found by Go's own pointers. Sources (Go 1.21 to 1.27): the callers of
-sysAlloc,
-sysReserve and persistentalloc in runtime/malloc.go (persistentChunks), mheap.go (allspans, arenas,
-gcBitsArenas),
-mpagealloc.go and mpagealloc_64bit.go (chunks, summary, scav.index), mprof.go (buckhash),
-mgcmark_greenteagc.go (rings
-of the span queues), mgc.go (work.wbufSpans).
+program's own mmap. What is Go's is therefore found by Go's own pointers. Sources (Go 1.21 to 1.27): the
+callers of sysAlloc, sysReserve and persistentalloc in runtime/malloc.go (persistentChunks), mheap.go
+(allspans, arenas, gcBitsArenas), mpagealloc.go and mpagealloc_64bit.go (chunks, summary, scav.index),
+mprof.go (buckhash), mgcmark_greenteagc.go (rings of the span queues), mgc.go (work.wbufSpans).
 """
 
 from collections.abc import Iterator

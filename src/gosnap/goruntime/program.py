@@ -98,7 +98,7 @@ class GoProgram:
             return None
 
     def constant(self, name: str) -> int | None:
-        """The value of a constant of the runtime, "runtime._KindSpecialFinalizer" say; None if it has none."""
+        """The value of a constant, "internal/abi.TFlagDirectIface" say; None if the binary has none."""
         return self.dwarf.constants.get(name)
 
     def _runtime_version(self) -> str:

@@ -40,10 +40,8 @@ def take(
     """Capture ``target`` (a pid, a process name, or the path of a core) into a .gosnap file.
 
     The view's totals: objects, bytes, untyped_bytes. Its extra keys: file, file_bytes, copied_bytes,
-    timings_us,
-    rss_bytes, notes. ``exe``: the executable of a core. GosnapError for everything that can go wrong; a file
-    of
-    the final name exists only when all went well.
+    timings_us, rss_bytes, notes. ``exe``: the executable of a core. GosnapError for everything that can go
+    wrong; a file of the final name exists only when all went well.
     """
     from gosnap.target.container import Writer
 

@@ -15,13 +15,10 @@ class View:
     """The answer of one verb.
 
     ``kind``: the verb's name. ``snapshot``: program, pid, go_version, arch, taken_at (ISO 8601, UTC),
-    pause_us,
-    source ("live", "fork" or "core"). ``checks``: dangling_pointers, bad_type_headers,
-    span_count_mismatches; all 0 in
-    a correct read. ``totals`` and ``rows``: as each verb documents. ``left_out``: rows, objects and bytes
-    that the
-    row limit cut off. ``extra``: further top-level keys of this verb (all canonical: ints, strings, lists,
-    dicts).
+    pause_us, source ("live", "fork" or "core"). ``checks``: dangling_pointers, bad_type_headers,
+    span_count_mismatches; all 0 in a correct read. ``totals`` and ``rows``: as each verb documents.
+    ``left_out``: rows, objects and bytes that the row limit cut off. ``extra``: further top-level keys of
+    this verb (all canonical: ints, strings, lists, dicts).
     """
 
     kind: str

@@ -139,8 +139,7 @@ def _auxv(desc: memoryview, found: CoreNotes) -> None:
 
 
 def _files(desc: memoryview, label: str, at: int, found: CoreNotes) -> None:
-    """Count and unit of the offsets; (start, end, offset in that unit) a mapping; the names, each with a
-    NUL.
+    """Count and unit of the offsets; (start, end, offset in that unit) a mapping; the names, each with a NUL.
 
     The unit is the page size in the kernel's cores, 1 in gdb's.
     """

@@ -32,8 +32,8 @@ class Wanted:
     low: U64
     high: U64
     writable: npt.NDArray[np.bool_]
-    """bool: private and writable; else read-only, of which only pages of the process's own are copied in
-    the stop."""
+    """bool: private and writable; else read-only, of which only pages of the process's own are copied in the
+    stop."""
     file: list[int]
     """Row of the mapping when a file lies under it, else -1."""
     regions: list[tuple[int, int]]

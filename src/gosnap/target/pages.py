@@ -102,9 +102,8 @@ def touched(parts: Sequence[tuple[int, int, int, int]], fd: int) -> Resident:
     """The pages of a core that hold anything but zeros, as runs.
 
     ``parts``: (address, bytes, address in our memory, offset in the file), sorted by address; ``fd``: the
-    core, whose
-    holes are not looked at. A writer of cores may dump address space that never had memory behind it (gdb
-    does).
+    core, whose holes are not looked at. A writer of cores may dump address space that never had memory
+    behind it (gdb does).
     """
     found: list[U64] = []
     for address, size, host, offset in parts:
