@@ -65,8 +65,17 @@ class Analysis:
         return sum(r.bytes for r in self.rows if r.key == 0)
 
 
-def analyse(image: "Image", elf: "ElfFile", dwarf: "GoDwarf", progress: Progress | None = None) -> Analysis:
-    """Decode spans, objects, edges and types."""
+SpansFound = Callable[[GoProgram, Heap, Spans], None]
+
+
+def analyse(
+    image: "Image",
+    elf: "ElfFile",
+    dwarf: "GoDwarf",
+    progress: Progress | None = None,
+    spans_found: SpansFound | None = None,
+) -> Analysis:
+    """Decode spans, objects, edges and types. ``spans_found`` is called as soon as the spans are known."""
     clock = _Clock(progress)
     program = GoProgram(image, elf, dwarf)
     space = kernel_space(image.space)
@@ -74,6 +83,8 @@ def analyse(image: "Image", elf: "ElfFile", dwarf: "GoDwarf", progress: Progress
     heap, keep = build_heap(spans, image.space, space)
     mismatches = enumerate_objects(heap, spans, space)
     clock.done("objects")
+    if spans_found is not None:
+        spans_found(program, heap, spans)
     rtypes = runtime_types(program, space)
     rtypes.prepare(heap)
     heap_bits = None

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gosnap._kernels.heap import Heap
+from gosnap.goruntime.program import GoProgram
 from gosnap.goruntime.sizeclasses import PAGE_SIZE
+from gosnap.goruntime.spans import Spans
 from gosnap.heap.analyse import Analysis
 from gosnap.heap.intervals import clip, merge, subtract
 from gosnap.target.space import host_bytes
@@ -41,21 +44,20 @@ def save_graph(writer: "Writer", a: Analysis) -> None:
         writer.add_array(f"globals.{name}", column)
 
 
-def save_contents(writer: "Writer", a: Analysis) -> None:
+def save_contents(writer: "Writer", program: GoProgram, heap: Heap, spans: Spans) -> None:
     """The target's memory without free heap pages: (start, end) of each range and the bytes one after
     another."""
-    ranges = content_ranges(a)
+    ranges = content_ranges(program, heap, spans)
     table = np.asarray([(s, e) for s, e, _ in ranges], np.uint64).reshape(-1, 2)
     writer.add_array("contents.start", np.ascontiguousarray(table[:, 0]))
     writer.add_array("contents.end", np.ascontiguousarray(table[:, 1]))
     writer.add_pieces("contents.bytes", "|u1", _pieces(ranges))
 
 
-def content_ranges(a: Analysis) -> list[tuple[int, int, int]]:
+def content_ranges(program: GoProgram, heap: Heap, spans: Spans) -> list[tuple[int, int, int]]:
     """(start, end, host address) of the bytes worth keeping: all that was copied but unused pages of the
     heap."""
-    image = a.program.image
-    spans = a.spans
+    image = program.image
     size = np.uint64(PAGE_SIZE)
     used = merge(
         list(zip(spans.base.tolist(), (spans.base + spans.npages * size).tolist(), strict=True))
@@ -67,7 +69,7 @@ def content_ranges(a: Analysis) -> list[tuple[int, int, int]]:
             )
         )
     )
-    arenas = merge([(c, c + (64 << 20)) for c in a.heap.arena_chunks()])
+    arenas = merge([(c, c + (64 << 20)) for c in heap.arena_chunks()])
     unused = subtract(arenas, used)
     present: list[tuple[int, int]] | None = None
     if image.resident is not None:

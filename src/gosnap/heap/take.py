@@ -19,8 +19,11 @@ from gosnap.heap.snapshot import FORMAT, types_view
 from gosnap.heap.views import View
 
 if TYPE_CHECKING:
+    from gosnap._kernels.heap import Heap
     from gosnap.binary.dwarf import GoDwarf
     from gosnap.binary.elf import ElfFile
+    from gosnap.goruntime.program import GoProgram
+    from gosnap.goruntime.spans import Spans
     from gosnap.target.image import Image
 
 TOP_ROWS = 10
@@ -62,17 +65,21 @@ def take(
         captured = time.monotonic_ns()
         path = place.path(image.program, image.pid)
         elf, dwarf = loading.result()
-    analysis = analyse(image, elf, dwarf, progress)
-    analysed = time.monotonic_ns()
-    if remark := remark_on(analysis.program.version, image.exe_label):
-        image.notes.append(remark)
     with (
         Writer(path, force=force) as writer,
         ThreadPoolExecutor(1, thread_name_prefix="gosnap-save") as saver,
     ):
-        content: Future[None] | None = None
-        if contents:
-            content = saver.submit(save_contents, writer, analysis)
+        saving: list[Future[None]] = []
+
+        def save(program: "GoProgram", heap: "Heap", spans: "Spans") -> None:
+            """Contents are packed and written beside the analysis, which leaves a core idle."""
+            if contents:
+                saving.append(saver.submit(save_contents, writer, program, heap, spans))
+
+        analysis = analyse(image, elf, dwarf, progress, save)
+        analysed = time.monotonic_ns()
+        if remark := remark_on(analysis.program.version, image.exe_label):
+            image.notes.append(remark)
         regions = reconcile(analysis.program, analysis.heap, analysis.spans)
         table = type_table(analysis)
         meta = _meta(image, elf, analysis, regions, contents)
@@ -81,8 +88,8 @@ def take(
         save_graph(writer, analysis)
         if progress is not None:
             progress("writing", 0, 0)
-        if content is not None:
-            content.result()
+        for job in saving:
+            job.result()
         written = time.monotonic_ns()
         timings = {
             **image.timings_us,
