@@ -14,6 +14,7 @@ VERBS = {
     "ps": ("gosnap.commands.ps", "the Go processes here"),
     "capture": ("gosnap.commands.capture", "take a snapshot of a running process, or of a core"),
     "types": ("gosnap.commands.types", "objects and bytes by type, package, kind or size class"),
+    "dominators": ("gosnap.commands.dominators", "who holds the memory: retained sizes of live objects"),
     "spans": ("gosnap.commands.spans", "the allocator: size classes, free slots, waste, large objects"),
     "info": ("gosnap.commands.info", "target, collector, self-checks, and where the RSS went"),
     "demo": ("gosnap.commands.demo", "build a small leaking Go program, capture it, explain"),

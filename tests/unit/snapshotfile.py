@@ -22,7 +22,13 @@ def meta() -> dict[str, Any]:
         },
         "checks": {"dangling_pointers": 0, "bad_type_headers": 0, "span_count_mismatches": 0},
         "dangling": [],
-        "totals": {"objects": 111, "bytes": 5000, "untyped_bytes": 96},
+        "totals": {
+            "objects": 111,
+            "bytes": 5000,
+            "untyped_bytes": 96,
+            "reachable_objects": 108,
+            "reachable_bytes": 4904,
+        },
         "info": {
             "target": {
                 "exe": "/srv/shop",
@@ -71,13 +77,16 @@ def meta() -> dict[str, Any]:
 def types_table(more: int = 0) -> dict[str, Any]:
     """Four rows of three types, of which one lies in two span classes; ``more`` further ones of nothing."""
     rows = [
-        ("main.Session", "struct", "main", 1, 12, 100, 4800),
-        ("main.Session", "struct", "main", 1, 13, 1, 48),
-        ("[]uint8", "slice", "(builtin)", 1, 5, 8, 56),
-        ("untyped (48 B, pointers)", "untyped", "(untyped)", 0, 10, 2, 96),
-        *((f"main.T{i}", "struct", "main", 1, 4, 0, 0) for i in range(more)),
+        ("main.Session", "struct", "main", 1, 12, 100, 4800, 7, 99, 4752),
+        ("main.Session", "struct", "main", 1, 13, 1, 48, 7, 1, 48),
+        ("[]uint8", "slice", "(builtin)", 1, 5, 8, 56, 8, 8, 56),
+        ("untyped (48 B, pointers)", "untyped", "(untyped)", 0, 10, 2, 96, 0, 0, 0),
+        *((f"main.T{i}", "struct", "main", 1, 4, 0, 0, 9 + i, 0, 0) for i in range(more)),
     ]
-    names = ("name", "kind", "package", "typed", "spanclass", "objects", "bytes")
+    names = (
+        *("name", "kind", "package", "typed", "spanclass", "objects", "bytes"),
+        *("key", "live_objects", "live_bytes"),
+    )
     return {name: [row[i] for row in rows] for i, name in enumerate(names)}
 
 

@@ -58,7 +58,7 @@ def test_answers_fit_the_terminal(tmp_path: Path, width: int) -> None:
     table["name"][0] = table["name"][1] = "example.org/a/very/long/import/path/" + "x" * 150 + ".Session[int]"
     snapshot = open_snapshot(write_snapshot(tmp_path / "a.gosnap", **{"answers.types": table}))
     for render in (
-        lambda p: types.render(p, snapshot.types(), "a.gosnap", "type", None),
+        lambda p: types.render(p, snapshot.types(), types.Asked("a.gosnap")),
         lambda p: spans.render(p, snapshot.spans(), "a.gosnap"),
         lambda p: info.rss_table(p, snapshot.info()),
     ):
@@ -68,7 +68,7 @@ def test_answers_fit_the_terminal(tmp_path: Path, width: int) -> None:
         assert tables and all(cell_len(line) <= max(width, 60) for line in tables)
     # a file, or a pipe, gets names whole
     page = Page()
-    types.render(page, snapshot.types(), "a.gosnap", "type", None)
+    types.render(page, snapshot.types(), types.Asked("a.gosnap"))
     assert table["name"][0] in page.text() and "\x1b" not in page.text()
 
 
@@ -77,7 +77,7 @@ def test_failed_checks_are_loud(tmp_path: Path) -> None:
     document["checks"]["dangling_pointers"] = 3
     snapshot = open_snapshot(write_snapshot(tmp_path / "a.gosnap", document=document))
     for render in (
-        lambda p: types.render(p, snapshot.types(), "a", "type", None),
+        lambda p: types.render(p, snapshot.types(), types.Asked("a")),
         lambda p: spans.render(p, snapshot.spans(), "a"),
         lambda p: info.render(p, snapshot.info()),
     ):

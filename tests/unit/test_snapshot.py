@@ -29,7 +29,13 @@ def test_types_are_summed_up(snapshot: Snapshot) -> None:
         {"type": "untyped (48 B, pointers)", "objects": 2, "bytes": 96},
         {"type": "[]uint8", "objects": 8, "bytes": 56},
     ]
-    assert view.totals == {"objects": 111, "bytes": 5000, "untyped_bytes": 96}
+    assert view.totals == {
+        "objects": 111,
+        "bytes": 5000,
+        "untyped_bytes": 96,
+        "reachable_objects": 108,
+        "reachable_bytes": 4904,
+    }
     assert [r["package"] for r in snapshot.types(by="package").rows] == ["main", "(untyped)", "(builtin)"]
     assert snapshot.types(by="kind").rows[0] == {"kind": "struct", "objects": 101, "bytes": 4848}
     # span class 12 is size class 6 with pointers, 13 the same without (runtime/mheap.go, makeSpanClass)
@@ -44,13 +50,38 @@ def test_order_limit_and_match(snapshot: Snapshot) -> None:
     view = snapshot.types(top=1)
     assert len(view.rows) == 1 and view.left_out == {"rows": 2, "objects": 10, "bytes": 152}
     view = snapshot.types(match=r"^main\.")
-    assert view.totals == {"objects": 101, "bytes": 4848, "untyped_bytes": 0}
+    assert view.totals == {
+        "objects": 101,
+        "bytes": 4848,
+        "untyped_bytes": 0,
+        "reachable_objects": 100,
+        "reachable_bytes": 4800,
+    }
     view = snapshot.types(match="untyped", by="kind")
     assert view.rows == [{"kind": "untyped", "objects": 2, "bytes": 96}]
     assert view.totals["untyped_bytes"] == 96
     for wrong in ({"match": "("}, {"by": "colour"}, {"sort": "weight"}):
         with pytest.raises(GosnapError):
             snapshot.types(**wrong)  # type: ignore[arg-type]
+
+
+def test_live_and_garbage(snapshot: Snapshot, tmp_path: Path) -> None:
+    live, garbage = snapshot.types(only="live"), snapshot.types(only="garbage")
+    assert live.rows[0] == {"type": "main.Session", "objects": 100, "bytes": 4800}
+    assert garbage.rows == [
+        {"type": "untyped (48 B, pointers)", "objects": 2, "bytes": 96},
+        {"type": "main.Session", "objects": 1, "bytes": 48},
+    ]
+    whole = snapshot.types().totals
+    for key in ("objects", "bytes", "untyped_bytes"):
+        assert live.totals[key] + garbage.totals[key] == whole[key]
+    assert live.totals["objects"] == whole["reachable_objects"]
+    document = meta()
+    del document["totals"]["reachable_objects"], document["totals"]["reachable_bytes"]
+    other = open_snapshot(write_snapshot(tmp_path / "b.gosnap", document=document))
+    assert "reachable_objects" not in other.types().totals
+    with pytest.raises(GosnapError, match="does not tell live objects"):
+        other.types(only="live")
 
 
 def test_python_interface(tmp_path: Path) -> None:
@@ -126,7 +157,7 @@ def test_a_file_that_lies_gives_one_clear_error(tmp_path: Path, data: st.DataObj
     try:
         opened = open_snapshot(path)
         for by in ("type", "size-class"):
-            types.render(page, opened.types(by=by), str(path), by, None)
+            types.render(page, opened.types(by=by), types.Asked(str(path), by))
         spans.render(page, opened.spans(), str(path))
         info.render(page, opened.info(), verbose=True)
     except GosnapError as e:

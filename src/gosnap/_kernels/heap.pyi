@@ -11,6 +11,7 @@ import numpy.typing as npt
 from gosnap._kernels.memory import Space
 
 _U64 = npt.NDArray[np.uint64]
+_I64 = npt.NDArray[np.int64]
 _U32 = npt.NDArray[np.uint32]
 _U8 = npt.NDArray[np.uint8]
 
@@ -76,11 +77,17 @@ class Heap:
         object -1: not the heap; -2: free memory; -3: a free slot; -4: a stack.
         """
 
+    def find_all(self, addrs: _U64, out: _I64) -> None:
+        """The object that holds each address (i64), or a number below 0 as in ``find``."""
+
     def addresses(self, out: _U64) -> int:
         """Slot address of every object, in order."""
 
     def aggregate(self, otype: _U32, spanclass: _U8) -> list[tuple[int, int, int, int]]:
         """(otype, span class, objects, bytes), sorted."""
 
-    def resident(self, start: _U64, end: _U64, alloc: _U64, total: _U64) -> None:
-        """Per span, of the resident ranges [start, end): bytes of allocated slots, and bytes in all."""
+    def resident(self, start: _U64, end: _U64, alloc: _U64, total: _U64, chosen: _U8 | None = None) -> None:
+        """Per span, of the resident ranges [start, end): bytes of allocated slots, and bytes in all.
+
+        ``chosen``: u8 per object; only slots of objects where it is not 0 count as allocated.
+        """

@@ -329,6 +329,17 @@ cdef class Heap:
         cdef int64_t obj = self.object_at(addr, &span, &slot)
         return obj, span, slot
 
+    def find_all(self, const uint64_t[::1] addrs, int64_t[::1] out):
+        """The object of each address; see heap.pyi."""
+        cdef Py_ssize_t i
+        cdef Py_ssize_t span = -1
+        cdef uint32_t slot = 0
+        if out.shape[0] < addrs.shape[0]:
+            raise ValueError("find_all: output too small")
+        with nogil:
+            for i in range(addrs.shape[0]):
+                out[i] = self.object_at(addrs[i], &span, &slot)
+
     def addresses(self, uint64_t[::1] out):
         """Address of every object, in order."""
         cdef Py_ssize_t i
@@ -403,13 +414,18 @@ cdef class Heap:
         const uint64_t[::1] end,
         uint64_t[::1] alloc,
         uint64_t[::1] total,
+        const uint8_t[::1] chosen=None,
     ):
         """Per span: resident bytes of allocated slots, and resident bytes in all; see heap.pyi."""
         cdef Py_ssize_t si, j, m = start.shape[0], lo, hi, mid
+        cdef bint some = chosen is not None
+        cdef int64_t o
         cdef SpanRow *s
         cdef uint64_t a, b, first, last, idx, x, y, got, size
         cdef uint64_t full
         if end.shape[0] != m or alloc.shape[0] < self.nspans or total.shape[0] < self.nspans:
+            raise ValueError("resident: columns differ in length")
+        if some and chosen.shape[0] < self.nobjects:
             raise ValueError("resident: columns differ in length")
         with nogil:
             for si in range(self.nspans):
@@ -442,11 +458,22 @@ cdef class Heap:
                     for idx in range(first, last + 1):
                         if idx >= s.nelems:
                             break
-                        if (self.bits[s.bit0 + <int64_t>(idx >> 6)] >> (idx & 63)) & 1:
+                        y = self.bits[s.bit0 + <int64_t>(idx >> 6)]
+                        if (y >> (idx & 63)) & 1:
+                            if some:
+                                o = self.rank[s.bit0 + <int64_t>(idx >> 6)]
+                                o += popcount(y & ((<uint64_t>1 << (idx & 63)) - 1))
+                                if not chosen[o]:
+                                    continue
                             x = max(a, idx * s.elemsize)
                             y = min(b, (idx + 1) * s.elemsize)
                             alloc[si] += y - x
-                if full:
+                if full and some:
+                    got = 0
+                    for o in range(self.obj0[si], self.obj0[si + 1]):
+                        got += chosen[o] != 0
+                    alloc[si] = got * s.elemsize
+                elif full:
                     got = 0
                     for idx in range((<uint64_t>s.nelems + 63) >> 6):
                         got += popcount(self.bits[s.bit0 + <int64_t>idx])

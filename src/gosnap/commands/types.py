@@ -17,6 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--match", metavar="REGEX", help="only types whose name matches; totals are then of these"
     )
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--live", action="store_true", help="only what the program can reach")
+    chosen.add_argument("--garbage", action="store_true", help="only what the collector has yet to find")
     common.add_top(parser, 20)
     common.add_output(parser)
 
@@ -25,7 +28,9 @@ def run(options: argparse.Namespace) -> int:
     from gosnap.heap.snapshot import open_snapshot
     from gosnap.report.text import types as text
 
+    only = "live" if options.live else "garbage" if options.garbage else "all"
     snapshot = open_snapshot(options.file)
-    view = snapshot.types(by=options.by, match=options.match, sort=options.sort, top=common.top(options))
-    common.emit(options, view, lambda page, v: text.render(page, v, options.file, options.by, options.match))
+    view = snapshot.types(options.by, options.match, options.sort, common.top(options), only)
+    asked = text.Asked(options.file, options.by, options.match, only)
+    common.emit(options, view, lambda page, v: text.render(page, v, asked))
     return 0

@@ -14,10 +14,13 @@ from gosnap._kernels.edges import HeapBits, scan_spans
 from gosnap._kernels.heap import Heap
 from gosnap._kernels.memory import Space
 from gosnap._kernels.rtypes import RuntimeTypes
+from gosnap.errors import GosnapError
 from gosnap.goruntime.arenas import arena_bitmaps
 from gosnap.goruntime.program import GoProgram
 from gosnap.goruntime.spans import Spans, build_heap, enumerate_objects, kernel_space, read_spans
 from gosnap.heap.objtypes import TypeRow, name_rows, runtime_types, type_objects
+from gosnap.heap.reach import Reach, find_reach
+from gosnap.heap.roles import GARBAGE
 from gosnap.target.space import AddressSpace
 
 if TYPE_CHECKING:
@@ -43,6 +46,8 @@ class Analysis:
     targets: list[npt.NDArray[np.uint32]]
     otype: npt.NDArray[np.uint32]
     rows: list[TypeRow]
+    reach: Reach | None
+    """None where the roots could not be read: the image then says why in its notes."""
     conservative: int
     unpublished: int
     dangling: list[tuple[int, int]]
@@ -58,6 +63,11 @@ class Analysis:
     def bytes(self) -> int:
         """Bytes of their slots."""
         return int((self.spans.counts.astype(np.uint64) * self.spans.elemsize).sum())
+
+    @property
+    def live_bytes(self) -> int:
+        """Bytes of slots of live objects; 0 where the roots could not be read."""
+        return sum(r.live_bytes for r in self.rows)
 
     @property
     def untyped_bytes(self) -> int:
@@ -94,9 +104,16 @@ def analyse(
     degree = np.zeros(heap.nobjects, np.uint32)
     parts = _scan(heap, rtypes, spans, degree, heap_bits)
     clock.done("edges")
-    otype = type_objects(program, heap, rtypes)
-    rows = name_rows(program, heap.aggregate(otype, spans.spanclass))
-    clock.done("types")
+    targets = [np.frombuffer(p[0], np.uint32) for p in parts]
+    # two walks over the same graph, which need nothing of each other
+    with ThreadPoolExecutor(1, thread_name_prefix="gosnap-reach") as pool:
+        reaching = pool.submit(_reach, program, heap, spans, degree, targets)
+        otype = type_objects(program, heap, rtypes)
+        clock.done("types")
+        reach, reach_us = reaching.result()
+    clock.timings["reach"] = reach_us
+    live = None if reach is None else reach.live
+    rows = name_rows(program, heap.aggregate(otype, spans.spanclass), _live(heap, otype, spans, live))
     checks = {
         "dangling_pointers": sum(p[1] for p in parts),
         "bad_type_headers": sum(p[2] for p in parts),
@@ -109,15 +126,43 @@ def analyse(
         space=space,
         checks=checks,
         degree=degree,
-        targets=[np.frombuffer(p[0], np.uint32) for p in parts],
+        targets=targets,
         otype=otype,
         rows=rows,
+        reach=reach,
         conservative=sum(p[3] for p in parts),
         unpublished=sum(p[4] for p in parts),
         dangling=[d for p in parts for d in p[5]][:16],
         timings_us=clock.timings,
         keep=keep,
     )
+
+
+def _reach(
+    program: GoProgram,
+    heap: Heap,
+    spans: Spans,
+    degree: npt.NDArray[np.uint32],
+    targets: list[npt.NDArray[np.uint32]],
+) -> tuple[Reach | None, int]:
+    """(what is alive, microseconds)."""
+    began = time.monotonic_ns()
+    try:
+        found = find_reach(program, heap, spans, degree, targets)
+    except GosnapError as e:
+        program.image.notes.append(f"live objects are not told from garbage: {e.message}")
+        return None, 0
+    return found, (time.monotonic_ns() - began) // 1000
+
+
+def _live(
+    heap: Heap, otype: npt.NDArray[np.uint32], spans: Spans, live: npt.NDArray[np.uint8] | None
+) -> list[tuple[int, int, int, int]]:
+    """As ``Heap.aggregate``, of live objects only."""
+    if live is None:
+        return []
+    masked = np.where(live, otype, np.uint32(GARBAGE)).astype(np.uint32)
+    return [row for row in heap.aggregate(masked, spans.spanclass) if row[0] != GARBAGE]
 
 
 def _scan(

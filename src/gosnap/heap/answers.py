@@ -36,6 +36,9 @@ def type_table(a: Analysis) -> Row:
         "spanclass": [r.spanclass for r in a.rows],
         "objects": [r.objects for r in a.rows],
         "bytes": [r.bytes for r in a.rows],
+        "key": [r.key for r in a.rows],
+        "live_objects": [r.live_objects for r in a.rows],
+        "live_bytes": [r.live_bytes for r in a.rows],
     }
 
 

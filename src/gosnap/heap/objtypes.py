@@ -263,10 +263,20 @@ class TypeRow:
     bytes: int
     name: str
     kind: str
+    live_objects: int = 0
+    live_bytes: int = 0
 
 
-def name_rows(program: GoProgram, rows: list[tuple[int, int, int, int]]) -> list[TypeRow]:
-    """Attach names to the kernel's (otype, span class, objects, bytes); untyped rows get an empty name."""
+def name_rows(
+    program: GoProgram,
+    rows: list[tuple[int, int, int, int]],
+    live: list[tuple[int, int, int, int]] | None = None,
+) -> list[TypeRow]:
+    """Attach names to the kernel's (otype, span class, objects, bytes); untyped rows get an empty name.
+
+    ``live``: the same of live objects only.
+    """
+    alive = {(key, spanclass): (objects, size) for key, spanclass, objects, size in live or []}
     types = program.dwarf.types
     swiss = program.layouts.struct("runtime.hmap") is None
     cache: dict[int, tuple[str, str]] = {}
@@ -275,7 +285,8 @@ def name_rows(program: GoProgram, rows: list[tuple[int, int, int, int]]) -> list
         if key not in cache:
             cache[key] = _name(program, types, swiss, key)
         name, kind = cache[key]
-        out.append(TypeRow(key, spanclass, objects, size, name, kind))
+        counted = alive.get((key, spanclass), (0, 0))
+        out.append(TypeRow(key, spanclass, objects, size, name, kind, *counted))
     return out
 
 

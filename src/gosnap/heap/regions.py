@@ -18,6 +18,8 @@ from gosnap.target.image import PAGE_PRESENT, PAGE_ZERO, Image
 U64 = npt.NDArray[np.uint64]
 
 OBJECTS = "allocated objects"
+LIVE = "allocated objects, live"
+GARBAGE = "allocated objects, garbage"
 FREE_SLOTS = "free slots in spans"
 IDLE = "idle and released heap pages"
 STACKS = "goroutine stacks"
@@ -76,13 +78,29 @@ class Regions:
     accounted_bytes: int
 
 
-def reconcile(program: GoProgram, heap: Heap, spans: Spans) -> Regions:
-    """Give every resident page of the target one row. Rows: region, bytes (resident), virtual_bytes, note."""
+def _bytes_of(spans: Spans, chosen: npt.NDArray[np.uint8]) -> int:
+    """Bytes of the slots of the chosen objects."""
+    before = np.concatenate([[0], np.cumsum(chosen, dtype=np.int64)])
+    end = np.cumsum(spans.counts, dtype=np.int64)
+    count = before[end] - before[end - spans.counts]
+    return int((count.astype(np.uint64) * spans.elemsize).sum())
+
+
+def reconcile(
+    program: GoProgram, heap: Heap, spans: Spans, live: npt.NDArray[np.uint8] | None = None
+) -> Regions:
+    """Give every resident page of the target one row. Rows: region, bytes (resident), virtual_bytes, note.
+
+    ``live``: u8 per object, by which allocated objects are split into live ones and garbage.
+    """
     image = program.image
     pages = resident_pages(image)
     n = len(spans)
     alloc, total = np.zeros(n, np.uint64), np.zeros(n, np.uint64)
     heap.resident(pages.start, pages.end, alloc, total)
+    alive = np.zeros(n, np.uint64)
+    if live is not None:
+        heap.resident(pages.start, pages.end, alive, total, live)
     arena_list = arena_starts(program)
     maps = image.mappings
     mapped: Intervals = []
@@ -140,7 +158,18 @@ def reconcile(program: GoProgram, heap: Heap, spans: Spans) -> Regions:
     def row(region: str, resident: int, virtual: int, note: str) -> None:
         rows.append({"region": region, "bytes": resident, "virtual_bytes": virtual, "note": note})
 
-    row(OBJECTS, objects, object_bytes, f"{heap.nobjects:,} objects, live or not yet collected")
+    if live is None:
+        row(OBJECTS, objects, object_bytes, f"{heap.nobjects:,} objects, live or not yet collected")
+    else:
+        reached, resident = int(np.count_nonzero(live)), int(alive.sum())
+        reached_bytes = _bytes_of(spans, live)
+        row(LIVE, resident, reached_bytes, f"{reached:,} objects that the program can reach")
+        row(
+            GARBAGE,
+            objects - resident,
+            object_bytes - reached_bytes,
+            f"{heap.nobjects - reached:,} objects, not yet collected",
+        )
     row(
         FREE_SLOTS,
         in_spans - objects,

@@ -11,6 +11,8 @@ ROLE_SHIFT = 28
 ROW_MASK = (1 << ROLE_SHIFT) - 1
 NO_ROW = ROW_MASK
 UNTYPED = 0
+GARBAGE = 0xFFFFFFFF
+"""Stands for all garbage where only live objects are counted; no object's type is this."""
 
 
 class Role(IntEnum):

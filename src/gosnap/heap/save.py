@@ -34,6 +34,13 @@ def save_graph(writer: "Writer", a: Analysis) -> None:
     writer.add_array("objects.type", a.otype)
     writer.add_array("edges.degree", a.degree)
     writer.add_pieces("edges.target", "<u4", [t.data.cast("B") for t in a.targets if len(t)])
+    if a.reach is not None:
+        roots = a.reach.roots
+        for name in ("address", "kind", "owner", "frame", "slot"):
+            writer.add_array(f"roots.{name}", getattr(roots, name))
+        writer.add_array("roots.object", a.reach.root_objects)
+        writer.add_array("roots.held", a.reach.held)
+        writer.add_array("goroutines.id", roots.goroutines["goid"])
     dwarf = a.program.dwarf
     for name, column in dwarf.types.to_columns().items():
         writer.add_array(f"types.{name}", column)

@@ -75,7 +75,13 @@ META = {
     "snapshot": _SNAPSHOT,
     "checks": _CHECKS,
     "dangling": [{"object": str, "pointer": str}],
-    "totals": {"objects": int, "bytes": int, "untyped_bytes": int},
+    "totals": {
+        "objects": int,
+        "bytes": int,
+        "untyped_bytes": int,
+        "reachable_objects": Maybe(int),
+        "reachable_bytes": Maybe(int),
+    },
     "info": {
         "target": _TARGET,
         "gc": _GC,
@@ -100,7 +106,10 @@ META = {
     "timings_us": Values(int),
 }
 TYPES = Columns(
-    {"name": str, "kind": str, "package": str, "typed": int, "spanclass": int, "objects": int, "bytes": int}
+    {
+        **dict.fromkeys(("name", "kind", "package"), str),
+        **dict.fromkeys(("typed", "spanclass", "objects", "bytes", "key", "live_objects", "live_bytes"), int),
+    }
 )
 _SPAN_ROW = dict.fromkeys(
     (

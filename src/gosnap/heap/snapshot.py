@@ -1,6 +1,7 @@
 """A written snapshot: opening it reads answers, it never repeats the analysis."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,11 +41,18 @@ class Snapshot:
         self.meta = meta
 
     def types(
-        self, by: str = "type", match: str | None = None, sort: str = "bytes", top: int | None = 20
+        self,
+        by: str = "type",
+        match: str | None = None,
+        sort: str = "bytes",
+        top: int | None = 20,
+        only: str = "all",
     ) -> View:
-        """Objects and bytes by type, package, kind or size class; ``top`` None for all rows."""
+        """Objects and bytes by type, package, kind or size class; ``top`` None for all rows; ``only``: all,
+        live or
+        garbage objects."""
         table = self._answers("answers.types", schema.TYPES)
-        return types_view(self.meta, table, by=by, match=match, sort=sort, top=top)
+        return types_view(self.meta, table, by=by, match=match, sort=sort, top=top, only=only)
 
     def _answers(self, name: str, shape: Any) -> Any:
         table = self.reader.json(name)
@@ -74,6 +82,13 @@ class Snapshot:
             "large": table["large"][: top or 10],
         }
         return self._view("spans", table["totals"], rows, left, extra)
+
+    def dominators(self, under: int | None = None, top: int | None = 20) -> View:
+        """Live objects by retained size: those that only roots dominate, or that the object at an address
+        does."""
+        from gosnap.heap.dominators import dominators_view
+
+        return dominators_view(self, under=under, top=top)
 
     def info(self) -> View:
         """Target, collector, file, and the rows of the RSS."""
@@ -107,27 +122,33 @@ class Snapshot:
         return view
 
 
-def types_view(meta: Row, table: Row, *, by: str, match: str | None, sort: str, top: int | None) -> View:
-    """Group the stored type table. ``match`` is a regular expression on the type's name."""
+def types_view(
+    meta: Row, table: Row, *, by: str, match: str | None, sort: str, top: int | None, only: str = "all"
+) -> View:
+    """Group the stored type table. ``match`` is a regular expression on the type's name; ``only``: all, live
+    or
+    garbage objects."""
     if by not in _BY:
         raise GosnapError(f"cannot group by {by!r}", f"one of {', '.join(_BY)}")
+    known = "reachable_objects" in meta["totals"]
+    if only != "all" and not known:
+        raise GosnapError(
+            "this snapshot does not tell live objects from garbage", "its notes say why: `gosnap info FILE`"
+        )
     pattern = _compile(match)
-    groups: dict[Any, list[int]] = {}
+    groups: dict[Any, _Sum] = {}
     keys, names = table[_BY[by]], table["name"]
     for i, key in enumerate(keys):
-        if pattern is not None and not pattern.search(names[i]):
-            continue
-        got = groups.setdefault(key, [0, 0, 0])
-        got[0] += table["objects"][i]
-        got[1] += table["bytes"][i]
-        if not table["typed"][i]:
-            got[2] += table["bytes"][i]
+        if pattern is None or pattern.search(names[i]):
+            groups.setdefault(key, _Sum()).add(table, i, only)
     column = by.replace("-", "_")
     rows = []
-    for key, (objects, size, _) in groups.items():
-        row: Row = {column: key, "objects": objects, "bytes": size}
+    for key, total in groups.items():
+        if not total.objects and only != "all":
+            continue
+        row: Row = {column: key, "objects": total.objects, "bytes": total.bytes}
         if by == "size-class":
-            row = {column: key >> 1, **_size_of(key), "objects": objects, "bytes": size}
+            row = {column: key >> 1, **_size_of(key), "objects": total.objects, "bytes": total.bytes}
         rows.append(row)
     orders: dict[str, Any] = {
         "bytes": lambda r: (-r["bytes"], -r["objects"], str(r[column]), r.get("scan", 0)),
@@ -140,18 +161,47 @@ def types_view(meta: Row, table: Row, *, by: str, match: str | None, sort: str, 
     cut = rows[top:] if top is not None else []
     rows = rows[:top] if top is not None else rows
     totals = dict(meta["totals"])
-    if pattern is not None:
+    if pattern is not None or only != "all":
         totals = {
-            "objects": sum(g[0] for g in groups.values()),
-            "bytes": sum(g[1] for g in groups.values()),
-            "untyped_bytes": sum(g[2] for g in groups.values()),
+            "objects": sum(g.objects for g in groups.values()),
+            "bytes": sum(g.bytes for g in groups.values()),
+            "untyped_bytes": sum(g.untyped_bytes for g in groups.values()),
         }
+        if known:
+            totals["reachable_objects"] = sum(g.live_objects for g in groups.values())
+            totals["reachable_bytes"] = sum(g.live_bytes for g in groups.values())
     left = {
         "rows": len(cut),
         "objects": sum(r["objects"] for r in cut),
         "bytes": sum(r["bytes"] for r in cut),
     }
     return View("types", meta["snapshot"], meta["checks"], totals, rows, left)
+
+
+@dataclass
+class _Sum:
+    """Rows of the type table that fall together."""
+
+    objects: int = 0
+    bytes: int = 0
+    untyped_bytes: int = 0
+    live_objects: int = 0
+    live_bytes: int = 0
+
+    def add(self, table: Row, row: int, only: str) -> None:
+        live, live_bytes = table["live_objects"][row], table["live_bytes"][row]
+        objects, size = table["objects"][row], table["bytes"][row]
+        if only == "live":
+            objects, size = live, live_bytes
+        elif only == "garbage":
+            objects, size = objects - live, size - live_bytes
+            live, live_bytes = 0, 0
+        self.objects += objects
+        self.bytes += size
+        self.live_objects += live
+        self.live_bytes += live_bytes
+        if not table["typed"][row]:
+            self.untyped_bytes += size
 
 
 def _size_of(spanclass: int) -> Row:

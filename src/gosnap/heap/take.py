@@ -80,7 +80,8 @@ def take(
         analysed = time.monotonic_ns()
         if remark := remark_on(analysis.program.version, image.exe_label):
             image.notes.append(remark)
-        regions = reconcile(analysis.program, analysis.heap, analysis.spans)
+        live = None if analysis.reach is None else analysis.reach.live
+        regions = reconcile(analysis.program, analysis.heap, analysis.spans, live)
         table = type_table(analysis)
         meta = _meta(image, elf, analysis, regions, contents)
         writer.add_json("answers.types", table)
@@ -222,6 +223,12 @@ def _load_dwarf(elf: "ElfFile") -> "tuple[ElfFile, GoDwarf]":
     return elf, dwarf
 
 
+def _reachable(a: Analysis) -> dict[str, int]:
+    if a.reach is None:
+        return {}
+    return {"reachable_objects": a.reach.count, "reachable_bytes": a.live_bytes}
+
+
 def _meta(image: "Image", elf: "ElfFile", a: Analysis, regions: Regions, contents: bool) -> dict[str, Any]:
     from gosnap.goruntime.gcstate import gc_state, goroutine_counts
 
@@ -272,7 +279,12 @@ def _meta(image: "Image", elf: "ElfFile", a: Analysis, regions: Regions, content
         },
         "checks": a.checks,
         "dangling": [{"object": f"{o:#x}", "pointer": f"{p:#x}"} for o, p in a.dangling],
-        "totals": {"objects": a.objects, "bytes": a.bytes, "untyped_bytes": a.untyped_bytes},
+        "totals": {
+            "objects": a.objects,
+            "bytes": a.bytes,
+            "untyped_bytes": a.untyped_bytes,
+            **_reachable(a),
+        },
         "info": {
             "target": target,
             "gc": gc_state(a.program),

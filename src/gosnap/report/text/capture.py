@@ -3,8 +3,8 @@
 from gosnap.heap.views import View
 from gosnap.report.text.shared import checks, file_argument, heading, left_out
 from gosnap.report.text.table import Page
-from gosnap.report.text.types import type_rows
-from gosnap.report.text.units import clean, duration, plural, size, typed_share
+from gosnap.report.text.types import shares, type_rows
+from gosnap.report.text.units import clean, duration, plural, size
 
 _PHASES = (
     ("prepare", "look at its pages, reserve memory (it runs on)"),
@@ -17,6 +17,7 @@ _PHASES = (
     ("objects", "find spans and objects"),
     ("edges", "find pointers"),
     ("types", "find types"),
+    ("reach", "find what is live (beside the types)"),
     ("write", "write the file"),
     ("total", "in all"),
 )
@@ -35,10 +36,7 @@ def render(page: Page, view: View, *, verbose: bool = False) -> None:
         f"wrote {page.style(clean(extra['file']), 'bold')}, {size(extra['file_bytes'])}"
     )
     page.line()
-    page.line(
-        f"{plural(totals['objects'], 'object')}, {size(totals['bytes'])}, "
-        f"{typed_share(totals['untyped_bytes'], totals['bytes'])} of it typed"
-    )
+    page.line(f"{plural(totals['objects'], 'object')}, {size(totals['bytes'])}{shares(totals)}")
     type_rows(page, view.rows, "type", totals["bytes"])
     left_out(page, view.left_out, "type")
     if verbose:

@@ -54,7 +54,7 @@ def explain(page: Page, view: View, facts: View, path: str) -> None:
     page.line()
     page.line(page.style(f"$ gosnap info {file_argument(path)}", "cyan"))
     info.rss_table(page, facts)
-    objects = next((r["bytes"] for r in facts.rows if r["region"] == "allocated objects"), 0)
+    objects = sum(r["bytes"] for r in facts.rows if r["region"].startswith("allocated objects"))
     page.line()
     page.line(
         f"  {percent(objects, facts.totals['rss_bytes'])} of the RSS is allocated objects; "

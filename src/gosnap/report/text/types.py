@@ -1,5 +1,7 @@
 """``gosnap types`` as text."""
 
+from dataclasses import dataclass
+
 from gosnap.heap.views import Row, View
 from gosnap.report.text.shared import file_argument, heading, left_out, warn_untrusted
 from gosnap.report.text.table import Page
@@ -8,31 +10,48 @@ from gosnap.report.text.units import clean, count, percent, plural, size, typed_
 _NAMES = {"type": "type", "package": "package", "kind": "kind", "size_class": "size class"}
 
 
-def render(page: Page, view: View, path: str, by: str, match: str | None) -> None:
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for: the file, grouped by what, of which names, and of which objects (all, live,
+    garbage)."""
+
+    path: str
+    by: str = "type"
+    match: str | None = None
+    only: str = "all"
+
+
+def render(page: Page, view: View, asked: Asked) -> None:
     """The whole answer."""
     totals = view.totals
     heading(page, view.snapshot)
-    which = f" of types that match {match!r}" if match is not None else ""
+    which = f" of types that match {asked.match!r}" if asked.match is not None else ""
+    kind = {"all": "object", "live": "live object", "garbage": "garbage object"}[asked.only]
     page.line(
-        f"{plural(totals['objects'], 'object')}{which}, {size(totals['bytes'])}"
-        + (
-            f", {typed_share(totals['untyped_bytes'], totals['bytes'])} of it typed"
-            if totals["bytes"]
-            else ""
-        )
+        f"{plural(totals['objects'], kind)}{which}, {size(totals['bytes'])}{shares(totals, asked.only)}"
     )
     page.line()
     if not view.rows:
-        page.line("no object matches" if match is not None else "no object")
+        page.line("no object matches" if asked.match is not None else "no object")
     else:
-        type_rows(page, view.rows, by.replace("-", "_"), totals["bytes"])
-        left_out(page, view.left_out, _NAMES[by.replace("-", "_")])
+        type_rows(page, view.rows, asked.by.replace("-", "_"), totals["bytes"])
+        left_out(page, view.left_out, _NAMES[asked.by.replace("-", "_")])
     warn_untrusted(page, view)
-    name = file_argument(path)
-    if by == "type":
+    name = file_argument(asked.path)
+    if asked.by == "type":
         page.next(f"gosnap types {name} --by package", f"gosnap info {name}")
     else:
         page.next(f"gosnap types {name}")
+
+
+def shares(totals: dict[str, int], only: str = "all") -> str:
+    """How much of the bytes is typed, and how much is live."""
+    if not totals["bytes"]:
+        return ""
+    text = f", {typed_share(totals['untyped_bytes'], totals['bytes'])} of it typed"
+    if only == "all" and "reachable_bytes" in totals:
+        text += f", {percent(totals['reachable_bytes'], totals['bytes'])} live"
+    return text
 
 
 def type_rows(page: Page, rows: list[Row], column: str, whole: int) -> None:

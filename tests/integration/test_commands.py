@@ -94,6 +94,16 @@ def test_every_verb(quiet: Any, tmp_path: Path) -> None:
         assert document["snapshot"]["source"] == "live" and document["snapshot"]["pid"] == pid
         assert document["checks"] == CHECKS
         assert set(document["left_out"]) == {"rows", "objects", "bytes"}
+    dominators = answer("dominators", file, "-n", 0, cwd=tmp_path)
+    assert list(dominators)[:7] == first and dominators["kind"] == "dominators"
+    keys = ["object", "type", "name", "shallow_bytes", "retained_bytes", "retained_objects", "below"]
+    assert all(list(row) == keys for row in dominators["rows"])
+    notes = next(r for r in dominators["rows"] if r["name"] == "global main.notes")
+    assert (notes["type"], notes["retained_objects"]) == ("main.note", 5)
+    deeper = answer("dominators", file, "--under", notes["object"], cwd=tmp_path)
+    assert deeper["totals"]["objects"] == 5
+    assert [(r["type"], r["retained_objects"]) for r in deeper["rows"]] == [("main.note", 4)]
+    assert "no object at 0x10" in fails("dominators", file, "--under", "0x10", cwd=tmp_path)
     types = documents["types"]
     assert (
         types["totals"]["objects"] == sum(r["objects"] for r in types["rows"]) + types["left_out"]["objects"]

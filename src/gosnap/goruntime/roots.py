@@ -1,0 +1,213 @@
+"""Roots: the words outside of the heap that keep objects alive.
+
+What the collector takes for roots (runtime/mgcmark.go markroot): package variables by the pointer masks of
+data and
+bss; finalizers, cleanups and weak handles of objects; the queues of finalizers and cleanups; goroutine
+stacks.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from gosnap.errors import ReadError
+from gosnap.goruntime.functions import Functions
+from gosnap.goruntime.goroutines import Goroutines, read_goroutines
+from gosnap.goruntime.program import GoProgram
+from gosnap.goruntime.spans import Spans
+from gosnap.goruntime.specials import Specials, read_specials
+from gosnap.goruntime.stacks import SlotKind, Stack, Unwinder
+
+U64 = npt.NDArray[np.uint64]
+_MAX_BLOCKS = 1 << 20
+
+
+class RootKind(IntEnum):
+    """What a root is."""
+
+    GLOBAL = 0
+    STACK = 1
+    CONSERVATIVE = 2
+    GOROUTINE = 3
+    """The g structure itself, which runtime.allgs lists."""
+    FINALIZER = 4
+    """The function of a finalizer, and what the object that has one refers to."""
+    CLEANUP = 5
+    WEAK_HANDLE = 6
+    QUEUE = 7
+    """Finalizers and cleanups that wait to be run."""
+
+
+@dataclass
+class Roots:
+    """One row per root: the address of the word (0: none), its value, what it is, and of what: for STACK and
+    CONSERVATIVE a row of ``goroutines``, with the frame's row in ``frame`` and the slot's kind in
+    ``slot``."""
+
+    address: U64
+    value: U64
+    kind: npt.NDArray[np.uint8]
+    owner: npt.NDArray[np.uint32]
+    frame: npt.NDArray[np.uint32]
+    slot: npt.NDArray[np.uint8]
+    goroutines: Goroutines
+    stacks: list[Stack]
+    specials: Specials
+    finalized: U64
+    """Objects with a finalizer: what they refer to is alive, they themselves need not be."""
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+
+class _Columns:
+    def __init__(self) -> None:
+        self.parts: list[tuple[U64, U64, int]] = []
+        self.rows: list[tuple[int, ...]] = []
+
+    def add(self, value: int, kind: RootKind, owner: int = 0) -> None:
+        """A word that lies nowhere in particular."""
+        self.rows.append((0, value, kind, owner, 0, 0))
+
+    def extend(self, address: U64, value: U64, kind: RootKind) -> None:
+        """Words by the column."""
+        self.parts.append((address, value, kind))
+
+    def stack(self, row: int, stack: Stack) -> None:
+        """What a goroutine's stack holds."""
+        for address, value, frame, slot in stack.slots:
+            guess = slot in (SlotKind.CONSERVATIVE, SlotKind.REGISTER)
+            kind = RootKind.CONSERVATIVE if guess else RootKind.STACK
+            self.rows.append((address, value, kind, row, frame, slot))
+
+    def table(self) -> U64:
+        """(n, 6): address, value, kind, owner, frame, slot."""
+        out = [np.array(self.rows, np.uint64).reshape(-1, 6)]
+        for address, value, kind in self.parts:
+            part = np.zeros((len(address), 6), np.uint64)
+            part[:, 0], part[:, 1], part[:, 2] = address, value, kind
+            out.append(part)
+        return np.concatenate(out)
+
+
+def read_roots(program: GoProgram, spans: Spans) -> Roots:
+    """All roots; words that are 0 are left out."""
+    out = _Columns()
+    _globals(program, out)
+    specials = read_specials(program, spans, ("finalizer", "weak", "cleanup"))
+    finalized = _specials(program, specials, out)
+    _finalizer_queue(program, out)
+    _cleanup_queue(program, out)
+    goroutines = read_goroutines(program)
+    unwinder = Unwinder(program, Functions(program))
+    stacks = []
+    for row, address in enumerate(goroutines.address.tolist()):
+        out.add(address, RootKind.GOROUTINE, row)
+        stacks.append(unwinder.unwind(goroutines, row))
+        out.stack(row, stacks[-1])
+    table = out.table()
+    return Roots(
+        address=np.ascontiguousarray(table[:, 0]),
+        value=np.ascontiguousarray(table[:, 1]),
+        kind=table[:, 2].astype(np.uint8),
+        owner=table[:, 3].astype(np.uint32),
+        frame=table[:, 4].astype(np.uint32),
+        slot=table[:, 5].astype(np.uint8),
+        goroutines=goroutines,
+        stacks=stacks,
+        specials=specials,
+        finalized=finalized,
+    )
+
+
+def _globals(program: GoProgram, out: _Columns) -> None:
+    """moduledata.data and .bss by gcdatamask and gcbssmask: bitvector{n int32, bytedata *uint8}
+    (runtime/symtab.go)."""
+    lay = program.layouts
+    for m in program.modules:
+        for low, high, mask in ((m.data, m.edata, "gcdatamask"), (m.bss, m.ebss, "gcbssmask")):
+            at = m.address + lay.need("runtime.moduledata", mask).offset
+            bits = program.read_uint(at, 4)
+            words = min(bits, (high - low) // 8)
+            data = program.space.u64(at + 8)
+            if not words or not data:
+                continue
+            raw = np.frombuffer(program.space.read(data, (words + 7) // 8), np.uint8)
+            chosen = np.flatnonzero(np.unpackbits(raw, bitorder="little")[:words])
+            values = np.frombuffer(program.space.read(low, words * 8), "<u8")[chosen]
+            keep = values != 0
+            addresses = np.uint64(low) + chosen.astype(np.uint64) * np.uint64(8)
+            out.extend(addresses[keep], values[keep].astype(np.uint64), RootKind.GLOBAL)
+
+
+def _specials(program: GoProgram, specials: Specials, out: _Columns) -> U64:
+    lay = program.layouts
+    # from Go 1.26 on a cleanup special holds the call itself: function, closure, argument
+    cleanup_words = 3 if lay.find("runtime.specialCleanup", "cleanup") is not None else 1
+    finalized = []
+    for row, kind in enumerate(specials.kind):
+        words = specials.words[row].tolist()
+        if kind == "finalizer":
+            finalized.append(int(specials.object[row]))
+            out.add(words[0], RootKind.FINALIZER, row)
+        elif kind == "weak":
+            out.add(words[0], RootKind.WEAK_HANDLE, row)
+        else:
+            for word in words[:cleanup_words]:
+                if word:
+                    out.add(word, RootKind.CLEANUP, row)
+    return np.array(finalized, np.uint64)
+
+
+def _finalizer_queue(program: GoProgram, out: _Columns) -> None:
+    """runtime.allfin: blocks of finalizers that wait to be run (runtime/mfinal.go)."""
+    for struct in ("runtime.finBlock", "runtime.finblock"):
+        if program.layouts.struct(struct) is not None:
+            first = program.global_uint("runtime.allfin", 8) or 0
+            _blocks(program, first, _Block(struct, "cnt", "fin", "runtime.finalizer"), out)
+            return
+
+
+def _cleanup_queue(program: GoProgram, out: _Columns) -> None:
+    """runtime.gcCleanups.all: blocks of cleanups that wait to be run (runtime/mcleanup.go, Go >= 1.25)."""
+    queue = program.address("runtime.gcCleanups")
+    first = program.field_or_none(queue, "runtime.cleanupQueue", "all")
+    if first and program.layouts.struct("runtime.cleanupBlock") is not None:
+        # a block held addresses of closures before Go 1.26, whole calls since
+        block = _Block("runtime.cleanupBlock", "n", "cleanups", "runtime.cleanupFn")
+        _blocks(program, first, block, out)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A structure that holds ``count`` items of a type, and is linked to the next by alllink."""
+
+    struct: str
+    count: str
+    items: str
+    item: str
+
+
+def _blocks(program: GoProgram, address: int, block: _Block, out: _Columns) -> None:
+    lay = program.layouts
+    header = "cleanupBlockHeader."
+    count = lay.find(block.struct, block.count) or lay.find(block.struct, header + block.count)
+    link = lay.find(block.struct, "alllink") or lay.find(block.struct, header + "alllink")
+    items = lay.find(block.struct, block.items)
+    if count is None or link is None or items is None:
+        return
+    size = lay.size(block.item) or 8
+    for _ in range(_MAX_BLOCKS):
+        if not address:
+            return
+        try:
+            used = min(program.read_uint(address + count.offset, 4), items.size // size)
+            raw = program.space.read(address + items.offset, used * size)
+            address = program.space.u64(address + link.offset)
+        except ReadError:
+            return
+        for word in np.frombuffer(raw, "<u8").tolist():
+            if word:
+                out.add(word, RootKind.QUEUE)
