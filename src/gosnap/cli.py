@@ -4,6 +4,7 @@
 """
 
 import argparse
+import contextlib
 import os
 import sys
 
@@ -45,12 +46,38 @@ def main(argv: list[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     # tables that grow with a heap are read by kernels of our own; BLAS threads only cost start-up time
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    try:
+        code = _dispatch(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except GosnapError as e:
+        return _fail(e.message, e.hint)
+    except KeyboardInterrupt:
+        return _fail("interrupted")
+    except _Terminated as e:
+        _fail(f"ended by {e.name}")
+        return 128 + e.number
+    except BrokenPipeError:
+        # the reader (head, say) has seen enough; the interpreter must not complain at exit
+        _silence()
+        return 0
+    except OSError as e:
+        _silence()
+        where = f"{e.filename}: " if e.filename else ""
+        return _fail(f"{where}{e.strerror or e}")
+    except MemoryError:
+        return _fail("not enough memory", "run it where there is more, or on a smaller snapshot")
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if sys.stdout is None:
+        raise GosnapError("standard output is closed", "redirect it to a file, or to /dev/null")
+    if len(arguments) > 1 and arguments[0] == "help":
+        arguments = [arguments[1], "--help"]
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        if len(arguments) > 1 and arguments[0] == "help" and arguments[1] in VERBS:
-            arguments = [arguments[1], "--help"]
-        else:
-            (sys.stdout if arguments else sys.stderr).write(_help())
-            return 0 if arguments else 2
+        (sys.stdout if arguments else sys.stderr).write(_help())
+        return 0 if arguments else 2
     if arguments[0] in ("-V", "--version"):
         sys.stdout.write(f"gosnap {__version__}\n")
         return 0
@@ -86,23 +113,14 @@ def _run(verb: str, arguments: list[str]) -> int:
     except SystemExit as e:
         return e.code if isinstance(e.code, int) else 2
     _end_in_order()
-    try:
-        code: int = module.run(options)
-        sys.stdout.flush()
-    except GosnapError as e:
-        return _fail(e.message, e.hint)
-    except KeyboardInterrupt:
-        return _fail("interrupted")
-    except _Terminated as e:
-        _fail(f"ended by {e.name}")
-        return 128 + e.number
-    except BrokenPipeError:
-        # the reader (head, say) has seen enough; the interpreter must not complain at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except MemoryError:
-        return _fail("not enough memory", "run it where there is more, or on a smaller snapshot")
+    code: int = module.run(options)
     return code
+
+
+def _silence() -> None:
+    """What is still buffered for standard output cannot be written; exit must not try again."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Terminated(BaseException):
@@ -130,7 +148,13 @@ def _end_in_order() -> None:
 
 
 def _fail(message: str, hint: str = "") -> int:
-    sys.stderr.write(f"gosnap: {message}\n")
-    if hint:
-        sys.stderr.write(f"  {hint}\n")
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"gosnap: {_printable(message)}\n" + (f"  {_printable(hint)}\n" if hint else ""))
     return 1
+
+
+def _printable(text: str) -> str:
+    """Names of files and programs may hold anything; a terminal is only sent what it shows."""
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)

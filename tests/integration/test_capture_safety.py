@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -134,3 +135,51 @@ def test_exits_during_the_capture(
                 assert str(pid) in e.message
                 assert "exit" in e.message or "no process" in e.message
             killer.wait()
+
+
+def test_clone_of_a_process_in_another_pid_namespace(
+    gobuild: Callable[..., Path], running: Callable[..., object], tmp_path: Path
+) -> None:
+    """It is collected under the number that it has there; nothing is left, and no child of the target's
+    own."""
+    if shutil.which("unshare") is None:
+        pytest.skip("no unshare here")
+    exe = gobuild("quiet", VERSION)
+    try:
+        outer = running(exe, prefix=["unshare", "--pid", "--fork", "--kill-child"])
+    except Exception as e:
+        pytest.skip(f"no PID namespace here: {e}")
+    pid = int(Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()[0])  # type: ignore[attr-defined]
+    forked = 0
+    for _ in range(3):
+        image = capture(pid, fork=True)
+        forked += image.source == "fork"
+        assert not [n for n in image.notes if "zombie" in n]
+        assert not list(Path(f"/proc/{pid}/task").glob("*/children")) or not "".join(
+            p.read_text() for p in Path(f"/proc/{pid}/task").glob("*/children")
+        )
+    assert forked >= 1
+
+
+def test_reading_a_clone_costs_the_target_no_memory(heartbeat: Heartbeat) -> None:
+    """Its pages stay shared: a copy of each would be charged to the target's cgroup, and could end it
+    there."""
+    before = heartbeat.children()
+    assert before == []
+    seen: list[int] = []
+    from gosnap.target import forked as module
+
+    real = module._end
+
+    def end(child: int) -> None:
+        rollup = Path(f"/proc/{child}/smaps_rollup").read_text().splitlines()
+        values = {line.split(":")[0]: int(line.split()[1]) for line in rollup[1:]}
+        seen.append((values["Private_Dirty"] + values["Private_Clean"]) * 1024)
+        real(child)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_end", end)
+        image = capture(heartbeat.pid, fork=True)
+    assert image.source == "fork" and image.copied_bytes > 96 << 20
+    # what the target wrote meanwhile is the clone's own by then, which is little
+    assert seen and seen[0] < image.copied_bytes // 4

@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -254,6 +255,24 @@ def test_errors(quiet: Any, tmp_path: Path) -> None:
     (tmp_path / "bad.gosnap").write_bytes(damaged)
     assert "damaged" in fails("types", "bad.gosnap", cwd=tmp_path)
     assert "--match" in fails("types", "a.gosnap", "--match", "(", cwd=tmp_path)
+    # devices, pipes, over-long names, and the snapshot as its own report
+    for verb in (("capture", quiet.pid), ("types", "a.gosnap")):
+        assert "not a regular file" in fails(*verb, "-o", "/dev/null", "--force", cwd=tmp_path)
+        assert "name too long" in fails(*verb, "-o", "x" * 300, cwd=tmp_path).lower()
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+    assert "the snapshot itself" in fails("types", "a.gosnap", "-o", "a.gosnap", "--force", cwd=tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    assert "not a regular file" in fails("types", "pipe", cwd=tmp_path)
+    for command in ("types a.gosnap > /dev/full", "--help > /dev/full", "types a.gosnap >&-"):
+        line = f"{sys.executable} -m gosnap {command}"
+        done = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 1 and done.stderr.startswith("gosnap: "), done.stderr
+        assert "Traceback" not in done.stderr
+    # a name, the path of the executable; never a part of a name
+    (tmp_path / "quiet").symlink_to(f"/proc/{quiet.pid}/exe")
+    taken = gosnap("capture", "./quiet", "-q", "--force", cwd=tmp_path)
+    assert taken.stdout == f"gosnap-quiet.{quiet.pid}.gosnap\n", taken.stderr
+    assert "did you mean quiet" in fails("capture", "quie", cwd=tmp_path)
     fails("types", cwd=tmp_path, code=2)
     fails("types", "a.gosnap", "--by", "colour", cwd=tmp_path, code=2)
     assert "did you mean 'types'" in fails("tpyes", "a.gosnap", cwd=tmp_path, code=2)

@@ -50,6 +50,22 @@ def only(path: Path) -> list[str]:
 # ---- writing ----
 
 
+def test_parts_of_killed_runs_are_removed(tmp_path: Path) -> None:
+    path = tmp_path / "a.gosnap"
+    stale, other = tmp_path / "a.gosnap.1-0.part", tmp_path / "b.gosnap.1-0.part"
+    stale.write_bytes(b"half")
+    other.write_bytes(b"another's")
+    with Writer(path) as first:
+        assert not stale.exists() and other.exists()
+        # one that is still being written is let be
+        with Writer(path) as second:
+            assert len(list(tmp_path.glob("a.gosnap.*.part"))) == 2
+            second.add_json("x", 1)
+        first.add_json("x", 2)
+        first.commit()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.gosnap", other.name]
+
+
 def test_round_trip(tmp_path: Path) -> None:
     path = tmp_path / "a.gosnap"
     write(path)

@@ -100,7 +100,11 @@ def test_several_matches(monkeypatch: pytest.MonkeyPatch) -> None:
     ) as e:
         resolve("server")
     assert e.value.hint == "give the PID"
-    assert resolve("tool") == 13 and resolve("server-") == 12
+    assert resolve("tool") == 13
+    # a part of a name is no name: the wrong process would be stopped
+    with pytest.raises(GosnapError, match="no Go process named 'server-'") as e:
+        resolve("server-")
+    assert "did you mean server-admin?" in e.value.hint
 
 
 def free_pid() -> int:

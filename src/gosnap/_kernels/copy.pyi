@@ -70,6 +70,18 @@ def copy_ranges(
     (``monotonic`` seconds; 0: none).
     """
 
+def copy_from_file(
+    fd: int, source: Words, target: Words, length: Words, first: int, last: int, deadline: float
+) -> tuple[int, int]:
+    """As ``copy_ranges``, by pread on an open /proc/PID/mem.
+
+    process_vm_readv pins the pages that it reads, and since Linux 5.19 a pin of a page that is shared
+    copy-on-write
+    copies it first (mm/gup.c, gup_must_unshare): to read a clone that way would copy all of it, at the
+    target's
+    expense.
+    """
+
 def populate(address: int, size: int) -> int:
     """Makes pages of our own memory present and writable; 0, or the errno (EINVAL before Linux 5.14)."""
 

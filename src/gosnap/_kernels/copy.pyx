@@ -4,7 +4,7 @@
 Everything here releases the GIL. Waits are bounded: a thread that does not answer is an error, never a hang.
 """
 
-from libc.errno cimport EAGAIN, EFAULT, EINTR, ENOMEM, ESRCH, ETIMEDOUT, errno
+from libc.errno cimport EAGAIN, EFAULT, EINTR, EIO, ENOMEM, ESRCH, ETIMEDOUT, errno
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdio cimport snprintf
 from libc.stdlib cimport atoi, free, realloc
@@ -597,6 +597,50 @@ def copy_ranges(int pid, const uint64_t[::1] source, const uint64_t[::1] target,
                 break
     if err:
         raise OSError(err, "process_vm_readv")
+    return copied, skipped
+
+
+def copy_from_file(int fd, const uint64_t[::1] source, const uint64_t[::1] target, const uint64_t[::1] length,
+                   Py_ssize_t first, Py_ssize_t last, double deadline):
+    """The same by pread on /proc/PID/mem."""
+    cdef Py_ssize_t i
+    cdef uint64_t done, want
+    cdef uint64_t copied = 0
+    cdef uint64_t skipped = 0
+    cdef ssize_t got
+    cdef int err = 0
+    if first < 0 or last > source.shape[0] or last > target.shape[0] or last > length.shape[0]:
+        raise ValueError("ranges out of bounds")
+    with nogil:
+        for i in range(first, last):
+            done = 0
+            while done < length[i]:
+                want = length[i] - done
+                if want > (64 << 20):
+                    want = 64 << 20
+                got = pread(fd, <void *> <size_t> (target[i] + done), want, <off_t> (source[i] + done))
+                if got < 0 and errno == EINTR:
+                    continue
+                if got < 0 and errno != EIO:
+                    err = errno
+                    break
+                if got <= 0:
+                    # a page that cannot be read stays zero; EIO also when the process is gone
+                    want = PAGE - ((source[i] + done) & (PAGE - 1))
+                    if want > length[i] - done:
+                        want = length[i] - done
+                    skipped += want
+                    done += want
+                else:
+                    copied += <uint64_t> got
+                    done += <uint64_t> got
+                if deadline > 0 and now() > deadline:
+                    err = ETIMEDOUT
+                    break
+            if err:
+                break
+    if err:
+        raise OSError(err, "pread of a process's memory")
     return copied, skipped
 
 

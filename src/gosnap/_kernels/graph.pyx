@@ -109,7 +109,8 @@ cdef class Graph:
         cdef int64_t i
         cdef uint32_t v, d
         cdef int64_t n = self.nodes
-        if (idom.shape[0] < n or size.shape[0] < n or retained_size.shape[0] < n or retained_count.shape[0] < n
+        if (idom.shape[0] < n or size.shape[0] < n
+                or retained_size.shape[0] < n or retained_count.shape[0] < n
                 or not 0 <= count <= order.shape[0]):
             raise ValueError("graph: columns differ in length")
         for i in range(count):
@@ -129,7 +130,8 @@ cdef class Graph:
 
 
 cdef class Dominators:
-    """The work of one computation. Nodes have their preorder numbers from 1 on; 0 is a root above all roots."""
+    """The work of one computation. Nodes have their preorder numbers from 1 on; 0 is a root above all
+    roots."""
     cdef Graph graph
     cdef uint32_t *number     # node -> preorder number, NONE if not reached
     cdef uint32_t *vertex     # preorder number -> node
@@ -240,7 +242,8 @@ cdef class Dominators:
             next_ = at + self.pred_start[i]
             self.pred_start[i] = next_
             at = next_
-        # pred_start[k] is now where those of k begin; filling moves it to where they end, which is k + 1's begin
+        # pred_start[k] is now where those of k begin; filling moves it to where they end, which is k + 1's
+        # begin
         for i in range(1, self.n):
             v = self.vertex[i]
             for e in range(offset[v], offset[v + 1]):
@@ -281,7 +284,8 @@ cdef class Dominators:
             self.idom[i] = self.parent[i]
 
     cdef bint semi_nca(self) noexcept nogil:
-        """Georgiadis, Tarjan, Werneck: Finding Dominators in Practice (2006). False: it takes too long here."""
+        """Georgiadis, Tarjan, Werneck: Finding Dominators in Practice (2006). False: it takes too long
+        here."""
         cdef int64_t w, k
         cdef uint32_t v, best, s, d
         cdef int64_t steps = 0

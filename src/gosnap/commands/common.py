@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -34,11 +35,11 @@ def add_output(parser: argparse.ArgumentParser, *, file: bool = True) -> None:
 
 def add_top(parser: argparse.ArgumentParser, default: int | None, what: str = "rows") -> None:
     """-n, --top."""
-    text = f"how many {what} (default {default}, 0 for all)" if default else f"how many {what} (default all)"
-    parser.add_argument("-n", "--top", type=_natural, default=default, metavar="N", help=text)
+    text = f"how many {what}" + (f" (default {default}, 0 for all)" if default else "")
+    parser.add_argument("-n", "--top", type=count, default=default, metavar="N", help=text)
 
 
-def _natural(text: str) -> int:
+def count(text: str) -> int:
     value = int(text)
     if value < 0:
         raise argparse.ArgumentTypeError("must be 0 or more")
@@ -73,7 +74,7 @@ def emit(options: argparse.Namespace, view: "View", render: Renderer) -> None:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         return
-    write_file(Path(path), text, force=options.force)
+    write_file(Path(path), text, force=options.force, source=getattr(options, "file", None))
     if options.format == "text":
         sys.stderr.write(f"wrote {path}\n")
 
@@ -83,20 +84,27 @@ def utf8(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def write_file(path: Path, text: str, *, force: bool) -> None:
-    """A new file of mode 0600; GosnapError where it exists (unless ``force``) or cannot be written."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if force else os.O_EXCL)
+def write_file(path: Path, text: str, *, force: bool, source: str | None = None) -> None:
+    """A new file of mode 0600, whole or not at all; GosnapError where it cannot be, or exists and not
+    ``force``.
+
+    ``source``: the file that was read for it, which it must not replace.
+    """
+    if path.exists() and not path.is_file():
+        raise GosnapError(f"{path}: is not a regular file", "give the name of a file with -o")
+    if path.exists() and not force:
+        raise GosnapError(f"{path}: exists already", "give another name with -o, or --force to replace it")
+    if source is not None and path.exists() and path.samefile(source):
+        raise GosnapError(f"{path}: is the snapshot itself", "give another name with -o")
+    part = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
-        with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8", errors="replace") as f:
+        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "w", encoding="utf-8") as f:
             f.write(utf8(text))
-    except FileExistsError:
-        raise GosnapError(
-            f"{path}: exists already", "give another name with -o, or --force to replace it"
-        ) from None
+        part.replace(path)
     except OSError as e:
-        if not force:
-            with contextlib.suppress(OSError):
-                path.unlink()
+        with contextlib.suppress(OSError):
+            part.unlink()
         raise GosnapError(
             f"{path}: cannot write: {e.strerror or e}", "give another place with -o FILE"
         ) from None

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     from gosnap.commands import gotoolchain
     from gosnap.heap.growth import growth
     from gosnap.heap.snapshot import open_snapshot
-    from gosnap.heap.take import take
+    from gosnap.heap.take import check_output, take
     from gosnap.report.text import demo as text
     from gosnap.report.text.table import Page
 
@@ -46,6 +46,8 @@ def run(options: argparse.Namespace) -> int:
             sys.stdout.flush()
         page.lines.clear()
 
+    if options.output:
+        check_output(Path(options.output), options.force)
     toolchain = gotoolchain.find()
     with tempfile.TemporaryDirectory(prefix="gosnap-demo-") as name:
         work = Path(name)

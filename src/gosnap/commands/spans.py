@@ -7,7 +7,7 @@ from gosnap.commands import common
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_snapshot(parser)
-    common.add_top(parser, None, "size classes, and large objects (default 10)")
+    common.add_top(parser, None, "size classes (default all) and large objects (default 10)")
     common.add_output(parser)
 
 

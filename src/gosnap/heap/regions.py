@@ -14,6 +14,7 @@ from gosnap.goruntime.sizeclasses import PAGE_SIZE
 from gosnap.goruntime.spans import Spans
 from gosnap.heap.intervals import Intervals, intersect, length, merge, subtract
 from gosnap.target.image import PAGE_PRESENT, PAGE_ZERO, Image
+from gosnap.target.procfs import is_shared_memory
 
 U64 = npt.NDArray[np.uint64]
 
@@ -108,11 +109,14 @@ def reconcile(
     kernel: Intervals = []
     named_go: Intervals = []
     reserved: Intervals = []
+    shared: Intervals = []
     for i in range(len(maps)):
         interval = (int(maps.start[i]), int(maps.end[i]))
         path = maps.path[i]
         if path in ("[vdso]", "[vvar]", "[vsyscall]", "[vvar_vclock]"):
             kernel.append(interval)
+        elif is_shared_memory(path):
+            shared.append(interval)
         elif path.startswith("/") or (maps.inode[i] and not path.startswith("[")):
             files.append(interval)
         elif path.startswith("[anon: Go: "):
@@ -152,7 +156,10 @@ def reconcile(
     anonymous = subtract(outside_arenas, globals_)
     file_only = subtract(merge(files), globals_)
     ours = merge([*metadata_ranges(program, arena_list), *named_go])
-    meta, other = intersect(anonymous, ours), subtract(anonymous, ours)
+    meta, other = intersect(anonymous, ours), merge([*subtract(anonymous, ours), *shared])
+    # what was written and then made inaccessible is memory still; as address space it is only reserved
+    hidden = subtract(subtract(merge(reserved), arenas), globals_)
+    hidden_meta, hidden_other = pages.within(intersect(hidden, ours)), pages.within(subtract(hidden, ours))
     rows: list[dict[str, Any]] = []
 
     def row(region: str, resident: int, virtual: int, note: str) -> None:
@@ -180,7 +187,7 @@ def reconcile(
     row(STACKS, stacks, length(stack_spans), "in use and cached")
     row(
         METADATA,
-        pages.within(meta) + work,
+        pages.within(meta) + work + hidden_meta,
         length(meta) + length(work_spans),
         "spans, bitmaps, page tables, work buffers",
     )
@@ -188,7 +195,7 @@ def reconcile(
     row(FILES, pages.within(file_only), length(file_only), "code, read-only data, libraries, mapped files")
     row(
         OUTSIDE,
-        pages.within(other) + pages.within(kernel),
+        pages.within(other) + pages.within(kernel) + hidden_other,
         length(other) + length(kernel),
         "not Go's own memory",
     )

@@ -219,5 +219,5 @@ def _compile(match: str | None) -> "re.Pattern[str] | None":
         return re.compile(match)
     except re.error as e:
         raise GosnapError(
-            f"--match {match!r}: {e}", "give a regular expression, such as '^main\\.'"
+            f"--match '{match}': {e}", "give a regular expression, such as '^main\\.'"
         ) from None

@@ -116,6 +116,11 @@ def take(
     return view
 
 
+def check_output(path: Path, force: bool) -> None:
+    """GosnapError where a snapshot could not be written to this path."""
+    _Place(path, force).check("", 0)
+
+
 def default_name(program: str, pid: int) -> str:
     """gosnap-PROGRAM.PID.gosnap, without characters that a file name should not have."""
     safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in program) or "go"
@@ -137,6 +142,9 @@ class _Place:
         path = self.path(program, pid)
         if path.is_dir():
             raise GosnapError(f"{path}: is a directory", "give the name of a file with -o")
+        if path.exists() and not path.is_file():
+            # replaced by a file, /dev/null would be null no more
+            raise GosnapError(f"{path}: is not a regular file", "give the name of a file with -o")
         if path.exists() and not self.force:
             raise GosnapError(
                 f"{path}: exists already", "give another name with -o, or --force to replace it"
@@ -148,17 +156,21 @@ class _Place:
 
 
 def _as_core(target: str) -> Path | None:
-    """The path of a core, unless ``target`` is a pid or the name of a process."""
+    """The path of a core, unless ``target`` is a pid, the name of a process, or the path of its
+    executable."""
     path = Path(target)
     if path.is_file():
         with contextlib.suppress(OSError), path.open("rb") as f:
             head = f.read(18)
+            if head[:4] == b"\x7fELF" and head[16:18] != b"\x04\x00":
+                return None  # an executable: a process may run it
             # a bare name or number that is also a file here means the core only if it is one
-            if "/" in target or (head[:4] == b"\x7fELF" and head[16:18] == b"\x04\x00"):
+            if "/" in target or head[:4] == b"\x7fELF":
                 return path
         return None if target.isdigit() else path
     if "/" in target:
-        raise GosnapError(f"{target}: no such file", "give a pid, a process name, or the path of a core")
+        what = "is not a regular file" if path.exists() else "no such file"
+        raise GosnapError(f"{target}: {what}", "give a pid, a process name, or the path of a core")
     return None
 
 
@@ -171,7 +183,7 @@ def _open_core(
         progress("reading the core", 0, 0)
     image = open_core(path, Path(exe) if exe else None)
     place.check(image.program, image.pid)
-    elf = _open_binary(image.exe_path, image.exe_label)
+    elf = _open_binary(image.exe_path, image.exe_path)
     return image, loader.submit(_load_dwarf, elf)
 
 

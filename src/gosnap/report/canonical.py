@@ -13,8 +13,8 @@ def to_document(view: View) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "kind": view.kind,
-        "snapshot": view.snapshot or None,
-        "checks": view.checks or None,
+        "snapshot": view.snapshot,
+        "checks": view.checks,
         "totals": view.totals,
         "rows": view.rows,
         "left_out": view.left_out,

@@ -17,6 +17,8 @@ All chunks of a section but the last have CHUNK raw bytes, so that a part can be
 
 import contextlib
 import errno
+import fcntl
+import glob
 import itertools
 import json
 import mmap
@@ -70,11 +72,13 @@ class Writer:
         self._at = _HEAD.size
         self._fd = -1
         self._committed = False
+        _remove_stale(path)
         try:
             self._fd = os.open(
                 self._part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
             )
             os.fchmod(self._fd, 0o600)
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._pwrite(_HEAD.pack(MAGIC, VERSION, 0), 0)
         except OSError as e:
             self._abandon()
@@ -159,6 +163,8 @@ class Writer:
         self._committed = True
 
     def _rename(self) -> None:
+        if self.path.exists() and not self.path.is_file():
+            raise GosnapError(f"{self.path}: is not a regular file", "give the name of a file with -o")
         if self._force:
             self._part.replace(self.path)
         else:
@@ -195,6 +201,19 @@ class Writer:
     ) -> None:
         self._pool.shutdown(cancel_futures=True)
         self._abandon()
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove what killed runs left beside this name: parts that nobody holds a lock on any more."""
+    with contextlib.suppress(OSError):
+        for part in path.parent.glob(f"{glob.escape(path.name)}.*.part"):
+            with contextlib.suppress(OSError):
+                fd = os.open(part, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    part.unlink()
+                finally:
+                    os.close(fd)
 
 
 def _json(value: Any) -> bytes:
@@ -251,6 +270,9 @@ class Reader:
     def open(cls, path: Path) -> Self:
         """GosnapError if it is not a snapshot, is truncated or damaged, or of a newer version."""
         try:
+            if path.exists() and not path.is_file():
+                # opening a pipe would wait for a writer
+                raise GosnapError(f"{path}: not a regular file", "give the path of a .gosnap file")
             with path.open("rb") as f:
                 size = os.fstat(f.fileno()).st_size
                 if size < _HEAD.size + _TAIL.size:

@@ -28,6 +28,8 @@ from gosnap.target.live import (
     copy_bound,
     copy_planned,
     finish,
+    from_memory_file,
+    from_process,
     plan,
     prepare,
     read_threads,
@@ -36,6 +38,8 @@ from gosnap.target.space import U64
 from gosnap.target.stop import run_stopped, utc_now
 
 _TRIES = 8
+_LEAST_ROOM = 16 << 20
+_NO_GUARD = "the process that would clean up after a crash of gosnap did not start"
 
 
 class Guard:
@@ -100,7 +104,8 @@ def obstacle(s: Session) -> str:
     found = procfs.limits(s.pid)
     if found.limit_bytes is not None and found.usage_bytes is not None:
         free = found.limit_bytes - found.usage_bytes + found.cache_bytes
-        if free < s.needed // 10:
+        # at the worst the target writes every page while the clone lives, and each is then copied first
+        if free < max(s.needed // 2, _LEAST_ROOM):
             return (
                 f"its memory limit (cgroup {found.cgroup}) leaves {free / 1e6:,.0f} MB, "
                 "too little for pages that it writes meanwhile"
@@ -114,12 +119,16 @@ def capture_forked(s: Session) -> Image:
     why = obstacle(s) if site else "runtime.clone of this Go version is not known to gosnap"
     if why or site is None:
         return _plainly(s, why)
-    with Guard(s.pid) as guard:
+    try:
+        guard_process = Guard(s.pid)
+    except OSError as e:
+        return _plainly(s, f"{_NO_GUARD} ({e.strerror})")
+    with guard_process as guard:
         with s.clock.phase("prepare"):
             prepare(s)
         why = obstacle(s)
         if not why and not guard.ready():
-            why = "the process that would clean up after a crash of gosnap did not start"
+            why = _NO_GUARD
         if why:
             return _plainly(s, why)
         taken = None
@@ -180,30 +189,43 @@ def _stopped(s: Session, tracer: copy.Tracer, site: inject.CloneSite, last: bool
     if child:
         tracer.detach()
         pause_us = round((copy.monotonic() - tracer.first_stop) * 1e6)
+        memory = -1
         try:
             _prefer_for_oom(child)
+            memory = os.open(f"/proc/{child}/mem", os.O_RDONLY | os.O_CLOEXEC)
             with s.clock.phase("plan"):
                 p = plan(s.mirror, mappings, resident, s.code_in_text)
             with s.clock.phase("copy"):
-                copied, unread = copy_planned(child, p, copy.monotonic() + copy_bound(s))
+                deadline = copy.monotonic() + copy_bound(s)
+                copied, unread = copy_planned(child, p, deadline, from_memory_file(memory))
+            # the memory of a process that was killed reads as nothing, without an error
+            if procfs.stat_fields(child)[:1] not in (["t"], ["T"]):
+                raise _killed(s)
         except OSError as e:
             if e.errno == errno.ESRCH:
-                raise GosnapError(
-                    f"the clone of process {s.pid} was killed while it was read (out of memory?)",
-                    "take it again without --fork",
-                ) from None
+                raise _killed(s) from None
             raise
         finally:
+            if memory >= 0:
+                os.close(memory)
             _end(child)
         return Taken(p, threads, taken_at, pause_us, copied, unread, child)
     s.notes.append(f"not cloned, copied while stopped: {why}")
     with s.clock.phase("plan"):
         p = plan(s.mirror, mappings, resident, s.code_in_text)
     with s.clock.phase("copy"):
-        copied, unread = copy_planned(s.pid, p, copy.monotonic() + copy_bound(s))
+        deadline = copy.monotonic() + copy_bound(s)
+        copied, unread = copy_planned(s.pid, p, deadline, from_process(s.pid))
     tracer.detach()
     pause_us = round((copy.monotonic() - tracer.first_stop) * 1e6)
     return Taken(p, threads, taken_at, pause_us, copied, unread, 0)
+
+
+def _killed(s: Session) -> GosnapError:
+    return GosnapError(
+        f"the clone of process {s.pid} was killed while it was read (out of memory?)",
+        "take it again without --fork",
+    )
 
 
 def _clone(

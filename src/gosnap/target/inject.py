@@ -149,7 +149,9 @@ def clone_registers(row: U64, site: CloneSite) -> U64:
 
 
 def wait_registers(row: U64, child: int) -> U64:
-    """wait4(child, NULL, __WALL|WNOHANG, NULL) by the futex call's own instruction."""
+    """wait4(child, NULL, __WALL|WNOHANG, NULL) by the futex call's own instruction; ``child`` as the target
+    numbers
+    it."""
     out = row.copy()
     out[RAX], out[RIP], out[ORIG_RAX] = SYS_WAIT4, int(row[RIP]) - 2, _MASK
     out[RDI], out[RSI], out[RDX], out[R10] = child, 0, WALL | WNOHANG, 0
@@ -173,11 +175,24 @@ def leftovers(pid: int, since: int) -> list[int]:
     return found
 
 
+def _number_there(pid: int, child: int) -> int:
+    """The PID that a child has in its parent's own PID namespace, which need not be ours; 0 if it is gone.
+
+    NSpid (proc(5)) lists a process's numbers from our namespace inwards.
+    """
+    depth = len(procfs.status(pid).get("NSpid", "").split())
+    numbers = procfs.status(child).get("NSpid", "").split()
+    return int(numbers[depth - 1]) if 0 < depth <= len(numbers) else 0
+
+
 def collect(pid: int, child: int, seconds: float) -> bool:
     """Has the target wait for a child that has ended, by one thread, stopped for a fraction of a
     millisecond."""
     from gosnap.target.stop import run_stopped
 
+    number = _number_there(pid, child)
+    if not number:
+        return not procfs.stat_fields(child)
     deadline = copy.monotonic() + seconds
     while copy.monotonic() < deadline:
         for tid in _waiting(pid):
@@ -190,7 +205,7 @@ def collect(pid: int, child: int, seconds: float) -> bool:
                 if not parked(pid, tracer, registers, [tid]):
                     return 0
                 result, _ = tracer.inject(
-                    tid, restarted(registers[0]), wait_registers(registers[0], child), 1.0
+                    tid, restarted(registers[0]), wait_registers(registers[0], number), 1.0
                 )
                 return result
 
@@ -198,7 +213,7 @@ def collect(pid: int, child: int, seconds: float) -> bool:
                 result, _, _ = run_stopped(pid, one, only=tid, watchdog=5.0)
             except GosnapError:
                 continue
-            if result == child:
+            if result == number:
                 return True
         if not procfs.stat_fields(child):
             return True

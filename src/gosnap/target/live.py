@@ -140,7 +140,25 @@ def plan(mirror: Mirror, mappings: Mappings, resident: Resident, code_in_text: b
     return Plan(s, s + shift[which], e - s, parts, wanted, mappings, resident)
 
 
-def copy_planned(pid: int, p: Plan, deadline: float, progress: Progress | None = None) -> tuple[int, int]:
+Copier = Callable[[Plan, int, int, float], tuple[int, int]]
+"""Copies the ranges [first, last) of a plan before a deadline: (bytes copied, bytes that had no page)."""
+
+
+def from_process(pid: int) -> Copier:
+    """Reads a stopped process, the fast way."""
+    return lambda p, first, last, deadline: copy.copy_ranges(
+        pid, p.source, p.target, p.length, first, last, deadline
+    )
+
+
+def from_memory_file(fd: int) -> Copier:
+    """Reads a clone through its open /proc/PID/mem, which leaves its pages shared with the target."""
+    return lambda p, first, last, deadline: copy.copy_from_file(
+        fd, p.source, p.target, p.length, first, last, deadline
+    )
+
+
+def copy_planned(pid: int, p: Plan, deadline: float, copier: Copier) -> tuple[int, int]:
     """Copies with two threads; (bytes copied, bytes that had no page)."""
     filled = np.cumsum(p.length)
     whole = int(filled[-1]) if len(filled) else 0
@@ -150,7 +168,7 @@ def copy_planned(pid: int, p: Plan, deadline: float, progress: Progress | None =
 
     def part(first: int, last: int) -> None:
         try:
-            results.append(copy.copy_ranges(pid, p.source, p.target, p.length, first, last, deadline))
+            results.append(copier(p, first, last, deadline))
         except OSError as e:
             errors.append(e)
 
@@ -161,8 +179,6 @@ def copy_planned(pid: int, p: Plan, deadline: float, progress: Progress | None =
         other.start()
         part(0, half)
         other.join()
-    if progress:
-        progress("copy", whole, whole)
     if errors:
         if errors[0].errno == errno.ETIMEDOUT:
             raise GosnapError(
@@ -277,6 +293,8 @@ def prepare(s: Session) -> None:
     s.progress("prepare", 0, 0)
     with s.clock.phase("scan_before"):
         mappings, resident = s.look()
+    # a fallback prepares again, for what the process has by then
+    s.mirror = Mirror()
     wanted = choose(mappings, s.code_in_text)
     start, end = select(wanted, resident)
     needed = s.needed = pages.total(start, end)
@@ -354,10 +372,9 @@ def _open_mapped(s: Session, mappings: Mappings, row: int) -> int | None:
 
 
 def count_rss(mappings: Mappings, resident: Resident) -> tuple[int, int]:
-    """(resident bytes, swapped bytes) from the page runs; the kernel's own mappings do not count."""
-    counted = np.array(
-        [p not in procfs.NOT_MEMORY and not p.startswith(("/dev/", "anon_inode:")) for p in mappings.path]
-    )
+    """(resident bytes, swapped bytes) from the page runs; the kernel's own mappings and devices do not
+    count."""
+    counted = np.array([procfs.is_memory(path) for path in mappings.path])
     start, end, run, _ = pages.clip(
         resident.start, resident.end, mappings.start[counted], mappings.end[counted]
     )
@@ -446,7 +463,8 @@ def capture_plain(s: Session) -> Image:
             p = plan(s.mirror, mappings, resident, s.code_in_text)
             threads = read_threads(tracer)
         with s.clock.phase("copy"):
-            copied, unread = copy_planned(s.pid, p, copy.monotonic() + copy_bound(s))
+            deadline = copy.monotonic() + copy_bound(s)
+            copied, unread = copy_planned(s.pid, p, deadline, from_process(s.pid))
         return p, threads, copied, unread
 
     s.progress("copy", 0, 0)

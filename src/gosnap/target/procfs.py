@@ -14,6 +14,23 @@ NOT_MEMORY = ("[vvar]", "[vvar_vclock]", "[vsyscall]")
 """Mappings whose pages are the kernel's: never part of the RSS."""
 
 
+_FIRST_PID_NAMESPACE = "pid:[4026531836]"
+"""PROC_PID_INIT_INO (<linux/proc_ns.h>): the namespace that is no container's."""
+_SHARED = ("/dev/shm/", "/dev/zero", "/memfd:", "/SYSV")
+
+
+def is_memory(path: str) -> bool:
+    """Whether a mapping's pages count towards the RSS: not those of devices and of the kernel."""
+    if path in NOT_MEMORY or path.startswith("anon_inode:"):
+        return False
+    return not path.startswith("/dev/") or is_shared_memory(path)
+
+
+def is_shared_memory(path: str) -> bool:
+    """Whether a mapping with a path is memory all the same: POSIX, System V and anonymous shared memory."""
+    return path.startswith(_SHARED)
+
+
 def parse_maps(text: str) -> Mappings:
     """The lines of /proc/PID/maps."""
     rows: list[tuple[int, int, int, int]] = []
@@ -168,7 +185,7 @@ def no_such_process(pid: int) -> GosnapError:
     """The error for a PID that /proc does not have; it says so when the number belongs elsewhere."""
     try:
         own = str(Path("/proc/self/ns/pid").readlink())
-        nested = len(status(os.getpid()).get("NSpid", "").split()) > 1 or _in_container()
+        nested = own != _FIRST_PID_NAMESPACE
     except OSError:
         own, nested = "", False
     hint = "`gosnap ps` lists the Go processes here"
@@ -179,10 +196,6 @@ def no_such_process(pid: int) -> GosnapError:
             "Run gosnap on the host, or inside that container with the PID it has there"
         )
     return GosnapError(f"no process {pid} here", hint)
-
-
-def _in_container() -> bool:
-    return Path("/.dockerenv").exists() or Path("/run/.containerenv").exists()
 
 
 def permission_error(pid: int) -> GosnapError:

@@ -211,18 +211,31 @@ def serves_pprof(address: tuple[str, int], seconds: float = _ANSWER_SECONDS) -> 
 
 
 def resolve(target: str | int) -> int:
-    """The PID for a PID or the name of a program. GosnapError when none or several match."""
+    """The PID for a PID, the name of a program, or the path of its executable. GosnapError when none or
+    several
+    match."""
     text = str(target)
     if text.isascii() and text.isdigit():
         return int(text)
-    found = [p for p in list_go_processes(probe=False) if p.program == text]
-    if not found:
-        found = [p for p in list_go_processes(probe=False) if text and p.program.startswith(text)]
+    running = list_go_processes(probe=False)
+    found = [p for p in running if (_runs(p.pid, text) if "/" in text else p.program == text)]
     if len(found) == 1:
         return found[0].pid
     if not found:
-        raise GosnapError(f"no Go process named {text!r} here", "`gosnap ps` lists the Go processes here")
+        hint = "`gosnap ps` lists the Go processes here"
+        close = sorted({p.program for p in running if text and p.program.startswith(text)})
+        if close:
+            hint = f"did you mean {', '.join(close[:5])}? " + hint
+        what = "runs" if "/" in text else "named"
+        raise GosnapError(f"no Go process {what} {text!r} here", hint)
     pids = ", ".join(f"{p.pid} ({p.program})" for p in found[:10])
     if len(found) > 10:
         pids += f" and {len(found) - 10} more"
     raise GosnapError(f"{len(found)} Go processes match {text!r}: {pids}", "give the PID")
+
+
+def _runs(pid: int, path: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/exe").samefile(path)
+    except OSError:
+        return False

@@ -29,14 +29,14 @@ def render(page: Page, view: View, *, verbose: bool = False) -> None:
     name = file_argument(extra["file"])
     heading(page, view.snapshot)
     for note in extra["notes"]:
-        page.line("note: " + clean(note), "yellow")
+        page.paragraph("note: " + clean(note))
     rss = f" of {size(extra['rss_bytes'])} resident" if view.snapshot["source"] != "core" else ""
-    page.line(
+    page.paragraph(
         f"{size(extra['copied_bytes'])}{rss} copied, in {duration(extra['timings_us']['total'])}; "
-        f"wrote {page.style(clean(extra['file']), 'bold')}, {size(extra['file_bytes'])}"
+        f"wrote {clean(extra['file'])}, {size(extra['file_bytes'])}"
     )
     page.line()
-    page.line(f"{plural(totals['objects'], 'object')}, {size(totals['bytes'])}{shares(totals)}")
+    page.paragraph(f"{plural(totals['objects'], 'object')}, {size(totals['bytes'])}{shares(totals)}")
     type_rows(page, view.rows, "type", totals["bytes"])
     left_out(page, view.left_out, "type")
     if verbose:

@@ -12,17 +12,18 @@ from gosnap.report.text.units import clean, count, percent, size
 def introduce(page: Page, version: str) -> None:
     """Before the build."""
     page.line("A shop that leaks", "bold")
-    page.line(
-        f"  leaky is a small Go program (built here with {clean(version)}) that keeps a session for each"
+    page.paragraph(
+        f"leaky is a small Go program (built here with {clean(version)}) that keeps a session "
+        "for each visitor and ends none. It has no endpoint and knows nothing of gosnap.",
+        "  ",
     )
-    page.line("  visitor and ends none. It has no endpoint and knows nothing of gosnap.")
 
 
 def first(page: Page, view: View, pid: int) -> None:
     """After the first capture."""
     page.line()
     page.line(page.style(f"$ gosnap capture {pid}", "cyan"))
-    view.extra["file"] = "first.gosnap"
+    view.extra["file"] = "a temporary file"
     capture.render(page, view)
     page.lines[-3:] = []  # the next step comes at the end of the demo
 
@@ -44,26 +45,26 @@ def explain(page: Page, view: View, facts: View, path: str) -> None:
     sessions = next((r for r in view.rows if r["type"] == "main.Session"), None)
     if sessions is not None:
         page.line()
-        page.line(
-            f"  {count(sessions['objects'] - sessions['objects_before'])} more main.Session, "
-            "and with each what hangs on it: items, photos ([]uint8), strings."
-        )
-        page.line(
-            "  The map that holds them, map[string]*main.Session, grows too; nothing is ever deleted from it."
+        page.paragraph(
+            f"{count(sessions['objects'] - sessions['objects_before'])} more main.Session, "
+            "and with each what hangs on it: items, photos ([]uint8), strings. "
+            "The map that holds them, map[string]*main.Session, grows too; nothing is ever deleted from it.",
+            "  ",
         )
     page.line()
     page.line(page.style(f"$ gosnap info {file_argument(path)}", "cyan"))
     info.rss_table(page, facts)
     objects = sum(r["bytes"] for r in facts.rows if r["region"].startswith("allocated objects"))
     page.line()
-    page.line(
-        f"  {percent(objects, facts.totals['rss_bytes'])} of the RSS is allocated objects; "
-        "the rest is what Go and the system need around them."
+    page.paragraph(
+        f"{percent(objects, facts.totals['rss_bytes'])} of the RSS is allocated objects; "
+        "the rest is what Go and the system need around them.",
+        "  ",
     )
     page.line()
     page.line(f"leaky has been ended. The second snapshot stays: {clean(path)}")
     name = file_argument(path)
-    page.next(f"gosnap types {name}", f"gosnap types {name} --by package", f"gosnap spans {name}")
+    page.next(f"gosnap types {name}", f"gosnap dominators {name}", f"gosnap spans {name}")
 
 
 def _signed(value: int, show: Callable[[int], str]) -> str:

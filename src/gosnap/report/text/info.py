@@ -14,7 +14,7 @@ def render(page: Page, view: View, *, verbose: bool = False) -> None:
     """Target, collector, where the RSS went, the file."""
     heading(page, view.snapshot)
     for note in view.extra["notes"]:
-        page.line("note: " + clean(note), "yellow")
+        page.paragraph("note: " + clean(note))
     page.title("target")
     page.pairs(_target(view.extra["target"], verbose))
     page.title("garbage collector")

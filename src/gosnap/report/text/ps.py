@@ -5,11 +5,11 @@ from gosnap.report.text.table import Page
 from gosnap.report.text.units import clean, count, size
 
 
-def render(page: Page, view: View) -> None:
-    """One line per process."""
+def render(page: Page, view: View, root: bool) -> None:
+    """One line per process; ``root``: whether every process could be looked into."""
     if not view.rows:
-        page.line("no Go process here that this user can look into")
-        page.next("sudo gosnap ps")
+        page.line("no Go process here" + ("" if root else " that this user can look into"))
+        page.next(*([] if root else ["sudo gosnap ps"]), "gosnap demo")
         return
     head = ["pid", "rss", "threads", "Go", "DWARF", "pprof", "user", "program"]
     rows = [

@@ -2,6 +2,8 @@
 
 import shlex
 
+from rich.cells import cell_len
+
 from gosnap.heap.views import Row, View
 from gosnap.report.text.table import Page
 from gosnap.report.text.units import clean, count, duration, plural, size
@@ -30,11 +32,12 @@ def heading(page: Page, snapshot: Row) -> None:
         snapshot["source"], clean(snapshot["source"])
     )
     pause = f", stopped for {duration(snapshot['pause_us'])}" if snapshot["source"] != "core" else ""
-    page.line(
-        page.style(clean(snapshot["program"]), "bold")
-        + f" (pid {snapshot['pid']}, {clean(snapshot['go_version'])}), {source}{pause}, "
-        + moment(clean(snapshot["taken_at"]))
-    )
+    program, when = clean(snapshot["program"]), moment(clean(snapshot["taken_at"]))
+    rest = f" (pid {snapshot['pid']}, {clean(snapshot['go_version'])}), {source}{pause}"
+    fits = not page.width or cell_len(program + rest) + len(when) + 2 <= page.width
+    page.line(page.style(program, "bold") + rest + (f", {when}" if fits else ""))
+    if not fits:
+        page.line(f"  taken {when}", "dim")
 
 
 def checks(page: Page, values: dict[str, int], *, always: bool = True) -> None:

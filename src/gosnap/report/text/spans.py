@@ -10,7 +10,7 @@ def render(page: Page, view: View, path: str) -> None:
     """Size classes, the page heap, large objects."""
     t, states, heap = view.totals, view.extra["states"], view.extra["page_heap"]
     heading(page, view.snapshot)
-    page.line(
+    page.paragraph(
         f"{count(t['spans'])} spans of {size(t['span_bytes'])}: {count(t['objects'])} objects "
         f"{size(t['bytes'])}, {count(t['free_slots'])} free slots {size(t['free_slot_bytes'])} "
         f"({percent(t['free_slot_bytes'], t['span_bytes'])}), tails {size(t['tail_waste_bytes'])}"

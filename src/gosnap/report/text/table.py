@@ -2,6 +2,7 @@
 
 import io
 import sys
+import textwrap
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -58,6 +59,14 @@ class Page:
     def line(self, text: str = "", style: str = "") -> None:
         """One line."""
         self.lines.append(self.style(text, style) if style else text)
+
+    def paragraph(self, text: str, indent: str = "") -> None:
+        """Plain text, broken between words where it does not fit the width."""
+        if not self.width:
+            self.line(indent + text)
+            return
+        for line in textwrap.wrap(text, self.width - len(indent), break_on_hyphens=False) or [""]:
+            self.line(indent + line)
 
     def title(self, text: str) -> None:
         """A blank line and a heading."""

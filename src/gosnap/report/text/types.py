@@ -25,7 +25,7 @@ def render(page: Page, view: View, asked: Asked) -> None:
     """The whole answer."""
     totals = view.totals
     heading(page, view.snapshot)
-    which = f" of types that match {asked.match!r}" if asked.match is not None else ""
+    which = f" of types that match '{clean(asked.match)}'" if asked.match is not None else ""
     kind = {"all": "object", "live": "live object", "garbage": "garbage object"}[asked.only]
     page.line(
         f"{plural(totals['objects'], kind)}{which}, {size(totals['bytes'])}{shares(totals, asked.only)}"

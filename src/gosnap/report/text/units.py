@@ -46,6 +46,7 @@ def clean(text: str) -> str:
     """Text of a target or a file, safe for a terminal: control characters become visible escapes."""
     if text.isprintable():
         return text
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
