@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from gosnap.heap.views import View
-from gosnap.report.text import capture, info
+from gosnap.report.text import capture, dominators, info
 from gosnap.report.text.shared import file_argument
 from gosnap.report.text.table import Page
 from gosnap.report.text.units import clean, count, percent, size
@@ -28,8 +28,8 @@ def first(page: Page, view: View, pid: int) -> None:
     page.lines[-3:] = []  # the next step comes at the end of the demo
 
 
-def explain(page: Page, view: View, facts: View, path: str) -> None:
-    """After the second one: what grew, and where the RSS is."""
+def explain(page: Page, view: View, path: str) -> None:
+    """After the second one: what grew."""
     page.line()
     page.line("Two seconds later, a second snapshot: what grew", "bold")
     rows = [
@@ -51,6 +51,26 @@ def explain(page: Page, view: View, facts: View, path: str) -> None:
             "The map that holds them, map[string]*main.Session, grows too; nothing is ever deleted from it.",
             "  ",
         )
+
+
+def holders(page: Page, view: View, path: str) -> None:
+    """Who holds it."""
+    page.line()
+    page.line(page.style(f"$ gosnap dominators {file_argument(path)} -n {len(view.rows)}", "cyan"))
+    page.line()
+    dominators.rows_table(page, view, under=None)
+    first = view.rows[0] if view.rows else None
+    if first is not None and first["name"]:
+        page.line()
+        page.paragraph(
+            f"{clean(first['name'])} keeps {size(first['retained_bytes'])} alive: without it, "
+            f"{count(first['retained_objects'])} objects would be garbage. That is the leak.",
+            "  ",
+        )
+
+
+def finish(page: Page, facts: View, path: str) -> None:
+    """Where the RSS is, and what to do next."""
     page.line()
     page.line(page.style(f"$ gosnap info {file_argument(path)}", "cyan"))
     info.rss_table(page, facts)
@@ -64,7 +84,7 @@ def explain(page: Page, view: View, facts: View, path: str) -> None:
     page.line()
     page.line(f"leaky has been ended. The second snapshot stays: {clean(path)}")
     name = file_argument(path)
-    page.next(f"gosnap types {name}", f"gosnap dominators {name}", f"gosnap spans {name}")
+    page.next(f"gosnap types {name}", f"gosnap types {name} --by package", f"gosnap spans {name}")
 
 
 def _signed(value: int, show: Callable[[int], str]) -> str:
