@@ -5,6 +5,7 @@
 
 import argparse
 import contextlib
+import errno
 import os
 import sys
 
@@ -65,7 +66,8 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as e:
         _silence()
         where = f"{e.filename}: " if e.filename else ""
-        return _fail(f"{where}{e.strerror or e}")
+        hint = "raise the limit of open files: `ulimit -n 256`" if e.errno == errno.EMFILE else ""
+        return _fail(f"{where}{e.strerror or e}", hint)
     except MemoryError:
         return _fail("not enough memory", "run it where there is more, or on a smaller snapshot")
 

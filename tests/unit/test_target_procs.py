@@ -2,6 +2,7 @@
 
 import http.server
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -162,3 +163,21 @@ def test_permission(monkeypatch: pytest.MonkeyPatch, facts: dict[str, str], said
     monkeypatch.setattr(procfs, "status", lambda pid: facts | {"Name": "gdb"})
     e = procfs.permission_error(99)
     assert said in e.message and "99" in e.message and hint in e.hint
+
+
+def test_too_few_open_files_is_not_an_exit() -> None:
+    """A live process whose files we cannot open for want of descriptors has not gone away."""
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    old = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open("/dev/null", os.O_RDONLY)
+    os.close(free)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, old[1]))
+        for read in (procfs.read_maps, procfs.status, procfs.check):
+            with pytest.raises(OSError, match="Too many open files"):
+                read(child.pid)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, old)
+        child.communicate(b"\n", timeout=30)
+    with pytest.raises(GosnapError, match="exited"):
+        procfs.read_maps(child.pid)

@@ -199,8 +199,8 @@ def _capture(
         label = str(Path(exe).readlink())
     except PermissionError:
         raise procfs.permission_error(pid) from None
-    except OSError:
-        raise procfs.exited(pid) from None
+    except OSError as e:
+        raise procfs.lost(pid, e) from None
     # what must fail fails before the target is stopped
     place.check(Path(label.removesuffix(" (deleted)")).name, pid)
     elf = _open_binary(exe, label)

@@ -238,8 +238,8 @@ class Session:
             raise procfs.exited(self.pid)
         try:
             label = str(Path(f"/proc/{self.pid}/exe").readlink())
-        except OSError:
-            raise procfs.exited(self.pid) from None
+        except OSError as e:
+            raise procfs.lost(self.pid, e) from None
         if label != self.exe_label:
             raise GosnapError(
                 f"process {self.pid} became another program during the capture ({self.exe_label} -> {label})",
@@ -259,8 +259,8 @@ def open_session(pid: int, progress: Progress | None) -> Session:
             head = elfhead.read_head(f, label) if facts else None
     except PermissionError:
         raise procfs.permission_error(pid) from None
-    except OSError:
-        raise procfs.exited(pid) from None
+    except OSError as e:
+        raise procfs.lost(pid, e) from None
     if facts is None or head is None:
         raise GosnapError(
             f"process {pid} ({label}) is not a Go program: its executable has no Go build information",
@@ -272,8 +272,8 @@ def open_session(pid: int, progress: Progress | None) -> Session:
         scanner = pages.Scanner(pid)
     except PermissionError:
         raise procfs.permission_error(pid) from None
-    except OSError:
-        raise procfs.exited(pid) from None
+    except OSError as e:
+        raise procfs.lost(pid, e) from None
     return Session(
         pid=pid,
         progress=progress or (lambda _phase, _done, _all: None),

@@ -1,6 +1,7 @@
 """What /proc and the cgroup files say about a process. Formats: man 5 proc, man 7 cgroups."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,15 +57,17 @@ def read_maps(pid: int) -> Mappings:
         return parse_maps(Path(f"/proc/{pid}/maps").read_text(errors="surrogateescape"))
     except PermissionError:
         raise permission_error(pid) from None
-    except OSError:
-        raise exited(pid) from None
+    except OSError as e:
+        raise lost(pid, e) from None
 
 
 def status(pid: int) -> dict[str, str]:
     """/proc/PID/status; empty when there is no such process."""
     try:
         text = Path(f"/proc/{pid}/status").read_text(errors="replace")
-    except OSError:
+    except OSError as e:
+        if e.errno in {errno.EMFILE, errno.ENFILE}:
+            raise  # it says nothing about the process
         return {}
     fields = (line.partition(":") for line in text.splitlines())
     return {name: value.strip() for name, _, value in fields}
@@ -173,6 +176,12 @@ def memory_available() -> int:
     return 1 << 62
 
 
+def lost(pid: int, error: OSError) -> Exception:
+    """What to raise when a file of a process is unreadable: it went away, unless we lack something."""
+    ours = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+    return error if error.errno in ours else exited(pid)
+
+
 def exited(pid: int) -> GosnapError:
     """The error for a process that went away."""
     return GosnapError(
@@ -259,5 +268,5 @@ def check(pid: int) -> None:
             maps.read(1)
     except PermissionError:
         raise permission_error(pid) from None
-    except OSError:
-        raise exited(pid) from None
+    except OSError as e:
+        raise lost(pid, e) from None
