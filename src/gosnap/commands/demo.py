@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
             options.output = None
             common.emit(options, view, lambda p, v: None)
         else:
-            text.explain(page, view, path)
+            text.explain(page, view)
             text.holders(page, after.dominators(top=4), path)
             text.finish(page, after.info(), path)
             show()

@@ -3,25 +3,11 @@ runtime/mgc.go)."""
 
 from typing import Any
 
-import numpy as np
-
 from gosnap.errors import ReadError
 from gosnap.goruntime.program import GoProgram
 
 PHASES = {0: "off", 1: "mark", 2: "mark termination"}
 NO_LIMIT = (1 << 63) - 1
-_STATUS = {
-    0: "idle",
-    1: "runnable",
-    2: "running",
-    3: "syscall",
-    4: "waiting",
-    6: "dead",
-    8: "copying stack",
-    9: "preempted",
-    10: "leaked",
-    11: "dead",
-}
 
 
 def gc_state(program: GoProgram) -> dict[str, Any]:
@@ -63,22 +49,3 @@ def processors(program: GoProgram) -> int:
         return program.space.u64(at + 8) if at is not None else 0
     except ReadError:
         return 0
-
-
-def goroutine_counts(program: GoProgram) -> dict[str, int]:
-    """Goroutines by state, without dead ones; {} if allgs cannot be read (runtime/proc.go, runtime2.go)."""
-    at = program.address("runtime.allgs")
-    status = program.layouts.find("runtime.g", "atomicstatus")
-    if at is None or status is None:
-        return {}
-    counts: dict[str, int] = {}
-    try:
-        ptr, n = program.space.u64(at), program.space.u64(at + 8)
-        for g in np.frombuffer(program.space.read(ptr, min(n, 1 << 26) * 8), "<u8"):
-            # 0x1000: the collector scans its stack
-            name = _STATUS.get(program.read_uint(int(g) + status.offset, 4) & ~0x1000, "unknown")
-            if name not in ("dead", "idle"):
-                counts[name] = counts.get(name, 0) + 1
-    except ReadError:
-        return counts
-    return dict(sorted(counts.items()))

@@ -1,4 +1,4 @@
-"""Goroutines: what state each is in, since when, and where its stack is (runtime/runtime2.go,
+"""Goroutines: what state each is in, and where its stack is (runtime/runtime2.go,
 runtime/proc.go)."""
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ STATES = {
 _MAX = 1 << 26
 _FIELDS = (
     *("stack.lo", "stack.hi", "sched.sp", "sched.pc", "sched.ctxt", "syscallsp", "syscallpc"),
-    *("atomicstatus", "goid", "waitsince", "waitreason", "gopc", "startpc", "m", "_defer"),
+    *("atomicstatus", "goid", "m", "_defer"),
 )
 
 
@@ -43,7 +43,6 @@ class Goroutines:
     status: U64
     """Without the collector's scan bit."""
     columns: dict[str, U64]
-    wait_reasons: list[str]
 
     def __len__(self) -> int:
         return len(self.address)
@@ -51,12 +50,14 @@ class Goroutines:
     def __getitem__(self, name: str) -> U64:
         return self.columns[name]
 
-    def wait_reason(self, row: int) -> str:
-        """Why a waiting goroutine waits, in the runtime's words ("chan receive"); "" for others."""
-        reason = int(self.columns["waitreason"][row])
-        if int(self.status[row]) not in {WAITING, LEAKED} or reason >= len(self.wait_reasons):
-            return ""
-        return self.wait_reasons[reason]
+    def by_state(self) -> dict[str, int]:
+        """How many goroutines are in each state."""
+        states, counts = np.unique(self.status, return_counts=True)
+        out: dict[str, int] = {}
+        for state, n in zip(states.tolist(), counts.tolist(), strict=True):
+            name = STATES.get(state, "unknown")
+            out[name] = out.get(name, 0) + n
+        return dict(sorted(out.items()))
 
 
 def read_goroutines(program: GoProgram) -> Goroutines:
@@ -89,25 +90,4 @@ def read_goroutines(program: GoProgram) -> Goroutines:
         address=np.array(kept, np.uint64)[live],
         status=status[live],
         columns={name: column[live] for name, column in columns.items()},
-        wait_reasons=_wait_reasons(program),
     )
-
-
-def _wait_reasons(program: GoProgram) -> list[str]:
-    """runtime.waitReasonStrings: an array of strings whose length differs between versions."""
-    for symbol in ("runtime.waitReasonStrings",):
-        found = program.elf.symbol(symbol)
-        if found is None:
-            continue
-        out = []
-        at = found[0] + program.bias
-        for i in range(min(found[1] // 16, 256)):
-            try:
-                pointer, length = program.space.u64(at + i * 16), program.space.u64(at + i * 16 + 8)
-                out.append(
-                    program.space.read(pointer, min(length, 256)).decode("utf-8", "replace") if length else ""
-                )
-            except ReadError:
-                out.append("")
-        return out
-    return []

@@ -241,10 +241,22 @@ def _reachable(a: Analysis) -> dict[str, int]:
     return {"reachable_objects": a.reach.count, "reachable_bytes": a.live_bytes}
 
 
-def _meta(image: "Image", elf: "ElfFile", a: Analysis, regions: Regions, contents: bool) -> dict[str, Any]:
-    from gosnap.goruntime.gcstate import gc_state, goroutine_counts
+def _goroutine_states(a: Analysis) -> dict[str, int]:
+    """Goroutines by state; they can be read even where their stacks cannot."""
+    from gosnap.goruntime.goroutines import read_goroutines
 
-    goroutines = goroutine_counts(a.program)
+    if a.reach is not None:
+        return a.reach.roots.goroutines.by_state()
+    try:
+        return read_goroutines(a.program).by_state()
+    except GosnapError:
+        return {}
+
+
+def _meta(image: "Image", elf: "ElfFile", a: Analysis, regions: Regions, contents: bool) -> dict[str, Any]:
+    from gosnap.goruntime.gcstate import gc_state
+
+    goroutines = _goroutine_states(a)
     target: dict[str, Any] = {
         "exe": image.exe_label,
         "cmdline": list(image.cmdline),

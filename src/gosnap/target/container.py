@@ -100,7 +100,7 @@ class Writer:
             n = os.pwrite(self._fd, view, at)
             view, at = view[n:], at + n
 
-    def _put(self, name: str, pieces: list[Bytes]) -> tuple[int, int, int, int]:
+    def _put(self, pieces: list[Bytes]) -> tuple[int, int, int, int]:
         """Compress one chunk, write it, and say where it is. Runs in the pool."""
         if not hasattr(self._local, "compress"):
             self._local.compress = compressor()
@@ -117,7 +117,7 @@ class Writer:
         waiting: list[Future[tuple[int, int, int, int]]] = []
         try:
             for chunk in _even(pieces):
-                waiting.append(self._pool.submit(self._put, name, chunk))
+                waiting.append(self._pool.submit(self._put, chunk))
                 if len(waiting) >= _AHEAD:
                     chunks.append(waiting.pop(0).result())
             chunks += [w.result() for w in waiting]

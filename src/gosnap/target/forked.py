@@ -183,7 +183,7 @@ def _stopped(s: Session, tracer: copy.Tracer, site: inject.CloneSite, last: bool
     child, why = 0, "no thread waits in runtime.futex"
     with s.clock.phase("clone"):
         for i in candidates[:3]:
-            child, why = _clone(s, tracer, int(threads.tid[i]), threads.registers[i], site)
+            child, why = _clone(tracer, int(threads.tid[i]), threads.registers[i], site)
             if child or why != "a signal came":
                 break
     if child:
@@ -229,7 +229,6 @@ def _killed(s: Session) -> GosnapError:
 
 
 def _clone(
-    s: Session,
     tracer: copy.Tracer,
     tid: int,
     row: U64,

@@ -81,12 +81,12 @@ def find_clone(pid: int, exe: str, label: str) -> CloneSite | None:
                 # m is nil and the jump goes to nog1's successor, the CALL of fn.
                 if raw[nog2 : nog2 + len(CLONE_EXIT)] != CLONE_EXIT:
                     continue
-                base = segment.vaddr + at + _bias(pid, head, loads)
+                base = segment.vaddr + at + _bias(pid, head)
                 return CloneSite(base + found + 5, base + nog2 + 3)
     return None
 
 
-def _bias(pid: int, head: elfhead.ElfHead, loads: list[elfhead.Segment]) -> int:
+def _bias(pid: int, head: elfhead.ElfHead) -> int:
     """Load address minus link address, from the entry point in the auxiliary vector (AT_ENTRY,
     getauxval(3))."""
     if head.type != elfhead.ET_DYN:

@@ -42,11 +42,6 @@ class AddressSpace:
         """Ranges that read as zero where no region covers them; merged and sorted."""
         return self._mapped
 
-    def add_mapped(self, ranges: Iterable[tuple[int, int]]) -> None:
-        """Declares more ranges as writable and zero where nothing was captured."""
-        self._mapped = _merge([*self._mapped, *ranges])
-        self._mapped_starts = [s for s, _ in self._mapped]
-
     def add_region(self, start: int, buffer: Any) -> None:
         """Puts a bytes-like object at an address. It must stay unchanged in size while this object lives."""
         view = np.frombuffer(buffer, dtype=np.uint8)

@@ -28,7 +28,7 @@ def first(page: Page, view: View, pid: int) -> None:
     page.lines[-3:] = []  # the next step comes at the end of the demo
 
 
-def explain(page: Page, view: View, path: str) -> None:
+def explain(page: Page, view: View) -> None:
     """After the second one: what grew."""
     page.line()
     page.line("Two seconds later, a second snapshot: what grew", "bold")
