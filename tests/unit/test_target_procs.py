@@ -10,12 +10,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from gosnap.errors import GosnapError
-from gosnap.target import procfs
-from gosnap.target.live import capture
+from gosnap.target import pages, procfs
+from gosnap.target.live import Session, capture
 from gosnap.target.procs import list_go_processes, parse_tcp, resolve, serves_pprof
 
 TCP = """\
@@ -181,3 +183,16 @@ def test_too_few_open_files_is_not_an_exit() -> None:
         child.communicate(b"\n", timeout=30)
     with pytest.raises(GosnapError, match="exited"):
         procfs.read_maps(child.pid)
+
+
+def test_a_dead_process_that_nobody_reaped_has_exited() -> None:
+    """Its /proc/PID/maps can be read, and is empty."""
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    session: Any = SimpleNamespace(pid=child.pid, scanner=pages.Scanner(child.pid))
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    try:
+        with pytest.raises(GosnapError, match="exited"):
+            Session.look(session)
+    finally:
+        child.communicate(timeout=30)

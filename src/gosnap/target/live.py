@@ -225,6 +225,9 @@ class Session:
     def look(self) -> tuple[Mappings, Resident]:
         """Maps and page table as they are now."""
         mappings = procfs.read_maps(self.pid)
+        if not mappings.path:
+            # killed, and not yet reaped: its files are there, its memory is not
+            raise procfs.exited(self.pid)
         try:
             return mappings, self.scanner.scan(mappings)
         except OSError as e:
@@ -374,7 +377,7 @@ def _open_mapped(s: Session, mappings: Mappings, row: int) -> int | None:
 def count_rss(mappings: Mappings, resident: Resident) -> tuple[int, int]:
     """(resident bytes, swapped bytes) from the page runs; the kernel's own mappings and devices do not
     count."""
-    counted = np.array([procfs.is_memory(path) for path in mappings.path])
+    counted = np.array([procfs.is_memory(path) for path in mappings.path], dtype=bool)
     start, end, run, _ = pages.clip(
         resident.start, resident.end, mappings.start[counted], mappings.end[counted]
     )
