@@ -195,4 +195,5 @@ def test_a_dead_process_that_nobody_reaped_has_exited() -> None:
         with pytest.raises(GosnapError, match="exited"):
             Session.look(session)
     finally:
+        session.scanner.close()
         child.communicate(timeout=30)
