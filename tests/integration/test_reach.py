@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gosnap._kernels.graph import Graph
 from gosnap.binary.dwarf import GoDwarf
 from gosnap.binary.elf import ElfFile
 from gosnap.goruntime.functions import Functions
@@ -20,6 +19,7 @@ from gosnap.goruntime.stacks import Unwinder
 from gosnap.heap.columns import Columns
 from gosnap.heap.snapshot import open_snapshot
 from gosnap.heap.take import take
+from gosnap.heap.tree import Tree
 from gosnap.target.live import capture
 
 pytestmark = pytest.mark.integration
@@ -54,9 +54,12 @@ def test_retained_is_what_goes_with_an_object(
     take(str(target.pid), out=tmp_path / "a.gosnap")
     snapshot = open_snapshot(tmp_path / "a.gosnap")
     columns = Columns(snapshot.reader)
-    offset, edges = columns.graph
-    everything = np.zeros(columns.objects, np.uint8)
-    reached = Graph(offset, edges).reach(columns.held, everything)
+    tree = Tree(columns)
+    graph, _, _ = tree.graph
+    everything = np.zeros(tree.nodes, np.uint8)
+    graph.reach(tree.tops, everything)
+    everything = everything[: columns.objects]
+    reached = int(everything.sum())
     view = snapshot.dominators(top=None)
     assert view.totals["objects"] == reached
     assert sum(r["retained_objects"] for r in view.rows) == reached
@@ -68,10 +71,10 @@ def test_retained_is_what_goes_with_an_object(
         index = columns.at(int(row["object"], 16))
         assert columns.address(index) == int(row["object"], 16)
         # without the way into it
-        seen = np.zeros(columns.objects, np.uint8)
+        seen = np.zeros(tree.nodes, np.uint8)
         seen[index] = 1
-        Graph(offset, edges).reach(columns.held[columns.held != index], seen)
-        lost = (everything != 0) & (seen == 0)
+        graph.reach(tree.tops, seen)
+        lost = (everything != 0) & (seen[: columns.objects] == 0)
         lost[index] = True
         assert int(lost.sum()) == row["retained_objects"], row
         assert int(columns.sizes[lost].sum()) == row["retained_bytes"], row

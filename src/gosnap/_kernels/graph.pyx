@@ -3,21 +3,31 @@
 """Reachability, dominators and retained sizes of a reference graph. graph.pyi is the documentation."""
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
+cdef extern from "stdlib.h" nogil:
+    int posix_memalign(void **, size_t, size_t)
+
+cdef extern from "sys/mman.h" nogil:
+    int madvise(void *, size_t, int)
+    int MADV_HUGEPAGE
+
+from gosnap._kernels.memory cimport prefetch
+
 cdef uint32_t NONE = 0xFFFFFFFF
+cdef uint32_t LEAF = 0xFFFFFFFE
 cdef int64_t MAX_NODES = 0xFFFFFFF0
+
+cdef enum:
+    # marks of Graph.reach
+    UNSEEN = 0
+    SEEN = 1
+    SHUT = 2
+    SHUT_SEEN = 3
 
 
 cdef class Graph:
-    cdef const int64_t[::1] _offset
-    cdef const uint32_t[::1] _target
-    cdef const int64_t *offset
-    cdef const uint32_t *target
-    cdef readonly int64_t nodes
-    cdef readonly int64_t edges
-
     def __init__(self, const int64_t[::1] offset not None, const uint32_t[::1] target not None):
         cdef int64_t i
         cdef int64_t n = offset.shape[0] - 1
@@ -67,73 +77,91 @@ cdef class Graph:
         with nogil:
             for i in range(roots.shape[0]):
                 v = roots[i]
-                if not seen[v]:
-                    seen[v] = 1
+                if seen[v] == UNSEEN:
+                    seen[v] = SEEN
                     found += 1
                     queue[top] = v
                     top += 1
+                elif seen[v] == SHUT:
+                    seen[v] = SHUT_SEEN
+                    found += 1
             while top:
                 top -= 1
                 v = queue[top]
                 for e in range(self.offset[v], self.offset[v + 1]):
                     w = self.target[e]
-                    if not seen[w]:
-                        seen[w] = 1
+                    if seen[w] == UNSEEN:
+                        seen[w] = SEEN
                         found += 1
                         queue[top] = w
                         top += 1
+                    elif seen[w] == SHUT:
+                        seen[w] = SHUT_SEEN
+                        found += 1
         free(queue)
         return found
 
-    def dominators(self, const uint32_t[::1] roots not None, uint32_t[::1] idom not None,
-                   uint32_t[::1] order not None, bint simple=False):
-        """Immediate dominators of all that the roots lead to, and these nodes in preorder."""
-        cdef Dominators d
-        cdef int64_t n
-        if idom.shape[0] < self.nodes or order.shape[0] < self.nodes:
-            raise ValueError("graph: output too small")
-        self._check(roots)
-        d = Dominators(self)
+    def weaken(self, uint32_t[::1] target not None, const uint8_t[::1] strong not None,
+               const uint8_t[::1] weak not None):
+        """Turns references that own nothing into references of an object to itself."""
+        cdef int64_t v, e
+        cdef int64_t changed = 0
+        cdef uint32_t w
+        if (target.shape[0] != self.edges or strong.shape[0] < self.nodes or weak.shape[0] < self.nodes
+                or (self.edges and &target[0] != self.target)):
+            raise ValueError("graph: not the columns of this graph")
         with nogil:
-            n = d.search(roots)
-            d.predecessors()
-            if simple or not d.semi_nca():
-                d.lengauer_tarjan()
-            d.write(idom, order)
-        return n - 1
+            for v in range(self.nodes):
+                if strong[v] and not weak[v]:
+                    continue
+                for e in range(self.offset[v], self.offset[v + 1]):
+                    w = target[e]
+                    if w != <uint64_t> v and strong[w] and not (weak[v] and weak[w]):
+                        target[e] = <uint32_t> v
+                        changed += 1
+        return changed
 
-    def retained(self, const uint32_t[::1] idom not None, const uint32_t[::1] order not None, int64_t count,
-                 const uint64_t[::1] size not None, uint64_t[::1] retained_size not None,
-                 uint32_t[::1] retained_count not None):
-        """Sums of the sizes, and the number, of all that each node dominates."""
-        cdef int64_t i
-        cdef uint32_t v, d
-        cdef int64_t n = self.nodes
-        if (idom.shape[0] < n or size.shape[0] < n
-                or retained_size.shape[0] < n or retained_count.shape[0] < n
-                or not 0 <= count <= order.shape[0]):
-            raise ValueError("graph: columns differ in length")
-        for i in range(count):
-            if order[i] >= <uint64_t> n or (idom[order[i]] > <uint64_t> n):
-                raise ValueError("graph: an order that is none")
-        with nogil:
-            for i in range(count):
-                v = order[i]
-                retained_size[v] = size[v]
-                retained_count[v] = 1
-            for i in range(count - 1, -1, -1):
-                v = order[i]
-                d = idom[v]
-                if d < <uint64_t> n:
-                    retained_size[d] += retained_size[v]
-                    retained_count[d] += retained_count[v]
+    def dominators(self, const uint32_t[::1] roots not None, const uint64_t[::1] size not None,
+                   const uint32_t[::1] run not None, uint32_t[::1] idom not None, bint simple=False):
+        """Immediate dominators of all that the roots lead to, and what each of them retains."""
+        cdef Dominators d
+        cdef int64_t n, i
+        cdef int64_t sized = 0
+        cdef bint leaves_apart = True
+        for i in range(run.shape[0]):
+            sized += run[i]
+        if idom.shape[0] < self.nodes or size.shape[0] != run.shape[0] or sized > self.nodes:
+            raise ValueError("graph: columns do not fit the nodes")
+        self._check(roots)
+        while True:
+            d = Dominators.__new__(Dominators)
+            d.prepare(self, roots, leaves_apart)
+            with nogil:
+                d.search(roots, idom)
+                d.predecessors()
+                if simple or not d.semi_nca():
+                    d.lengauer_tarjan()
+                d.intervals()
+                n = d.attach_leaves(idom)
+                if n >= 0:
+                    d.retain(size, run, idom)
+            if n >= 0:
+                d.reached = n
+                return d
+            # leaves that hang so deep in so many places that each on its own is slow to place
+            leaves_apart = False
 
 
 cdef class Dominators:
-    """The work of one computation. Nodes have their preorder numbers from 1 on; 0 is a root above all
-    roots."""
+    """The work of one computation, and its result. Nodes have their preorder numbers from 1 on; 0 is a root
+    above all roots.
+
+    A node without references dominates nothing but itself: such leaves are left out, and put below the
+    nearest common dominator of all that refer to them afterwards. In Go's heaps they are more than half.
+    """
     cdef Graph graph
-    cdef uint32_t *number     # node -> preorder number, NONE if not reached
+    cdef void *memory
+    cdef uint32_t *number     # node -> preorder number, NONE if not reached, LEAF
     cdef uint32_t *vertex     # preorder number -> node
     cdef uint32_t *parent     # in the depth-first tree, all below by number
     cdef uint32_t *semi
@@ -141,118 +169,188 @@ cdef class Dominators:
     cdef uint32_t *ancestor
     cdef uint32_t *idom
     cdef uint32_t *stack
-    cdef int64_t *cursor
-    cdef int64_t *pred_start
+    cdef int64_t *wide        # where the search stands in each node; then where predecessors begin; then bytes
     cdef uint32_t *pred
+    cdef uint32_t *tail       # edges that were noted: where they begin
+    cdef uint32_t *head       # and end: a number, or a leaf's node
     cdef uint8_t *is_root
     cdef int64_t n            # numbers in use
+    cdef int64_t noted
+    cdef int64_t leaf_edges   # where those to leaves begin
+    cdef int64_t leaves       # that were reached
+    cdef readonly int64_t reached
 
-    def __cinit__(self, Graph graph):
-        cdef size_t room = <size_t> graph.nodes + 2
+    cdef int prepare(self, Graph graph, const uint32_t[::1] roots, bint leaves_apart) except -1:
+        cdef int64_t i
+        cdef size_t room = 2
+        cdef size_t edges = <size_t> graph.edges + 1
+        cdef size_t bytes_
+        cdef size_t nodes = <size_t> graph.nodes + 2
+        cdef const int64_t *offset = graph.offset
+        cdef char *at
         self.graph = graph
-        self.number = <uint32_t *> malloc(room * 4)
-        self.vertex = <uint32_t *> malloc(room * 4)
-        self.parent = <uint32_t *> malloc(room * 4)
-        self.semi = <uint32_t *> malloc(room * 4)
-        self.label = <uint32_t *> malloc(room * 4)
-        self.ancestor = <uint32_t *> malloc(room * 4)
-        self.idom = <uint32_t *> malloc(room * 4)
-        self.stack = <uint32_t *> malloc(room * 4)
-        self.cursor = <int64_t *> malloc(room * 8)
-        self.pred_start = <int64_t *> malloc((room + 1) * 8)
-        self.pred = <uint32_t *> malloc((<size_t> graph.edges + 1) * 4)
-        self.is_root = <uint8_t *> malloc(room)
-        if (self.number == NULL or self.vertex == NULL or self.parent == NULL or self.semi == NULL
-                or self.label == NULL or self.ancestor == NULL or self.idom == NULL or self.stack == NULL
-                or self.cursor == NULL or self.pred_start == NULL or self.pred == NULL
-                or self.is_root == NULL):
+        self.is_root = <uint8_t *> calloc(nodes, 1)
+        if self.is_root == NULL:
             raise MemoryError
-
-    def __dealloc__(self):
-        free(self.number)
-        free(self.vertex)
-        free(self.parent)
-        free(self.semi)
-        free(self.label)
-        free(self.ancestor)
-        free(self.idom)
-        free(self.stack)
-        free(self.cursor)
-        free(self.pred_start)
-        free(self.pred)
-        free(self.is_root)
-
-    cdef int64_t search(self, const uint32_t[::1] roots) noexcept nogil:
-        """Depth first, with a stack of our own: a list of ten million nodes is as deep as it is long."""
-        cdef const int64_t *offset = self.graph.offset
-        cdef const uint32_t *target = self.graph.target
-        cdef int64_t top, e
-        cdef uint32_t v, w
-        cdef Py_ssize_t i
-        memset(self.number, 0xFF, <size_t> self.graph.nodes * 4)
-        memset(self.is_root, 0, <size_t> self.graph.nodes)
-        self.n = 1
-        self.parent[0] = 0
-        self.vertex[0] = NONE
         for i in range(roots.shape[0]):
             self.is_root[roots[i]] = 1
+        with nogil:
+            # upper bounds: what is not reached counts too
+            for i in range(graph.nodes):
+                if not leaves_apart or offset[i] != offset[i + 1] or self.is_root[i]:
+                    room += 1
+        room += 2
+        bytes_ = nodes * 4 + room * (7 * 4 + 8) + edges * 12
+        # one block in huge pages: most of the time of small ones would go into their first faults; what is
+        # never touched costs nothing
+        if posix_memalign(&self.memory, 1 << 21, bytes_):
+            self.memory = NULL
+            raise MemoryError
+        madvise(self.memory, bytes_, MADV_HUGEPAGE)
+        at = <char *> self.memory
+        self.wide = <int64_t *> at
+        at += room * 8
+        self.number = <uint32_t *> at
+        at += nodes * 4
+        self.vertex = <uint32_t *> at
+        at += room * 4
+        self.parent = <uint32_t *> at
+        at += room * 4
+        self.semi = <uint32_t *> at
+        at += room * 4
+        self.label = <uint32_t *> at
+        at += room * 4
+        self.ancestor = <uint32_t *> at
+        at += room * 4
+        self.idom = <uint32_t *> at
+        at += room * 4
+        self.stack = <uint32_t *> at
+        at += room * 4
+        self.pred = <uint32_t *> at
+        at += edges * 4
+        self.tail = <uint32_t *> at
+        at += edges * 4
+        self.head = <uint32_t *> at
+        with nogil:
+            for i in range(graph.nodes):
+                if leaves_apart and offset[i] == offset[i + 1] and not self.is_root[i]:
+                    self.number[i] = LEAF
+                else:
+                    self.number[i] = NONE
+        return 0
+
+    def __dealloc__(self):
+        free(self.memory)
+        free(self.is_root)
+
+    def heads(self, int64_t first, uint32_t[::1] node not None, uint64_t[::1] size not None,
+              uint32_t[::1] count not None):
+        """The nodes that dominate others, and all from ``first`` on; how many there are."""
+        cdef int64_t i, k
+        cdef int64_t found = 0
+        cdef int64_t room = min(node.shape[0], size.shape[0], count.shape[0])
+        cdef uint32_t number
+        with nogil:
+            for i in range(self.graph.nodes):
+                number = self.number[i]
+                if number == NONE or (i < first and (number == LEAF or self.stack[number] < 2)):
+                    continue
+                if found < room:
+                    node[found] = <uint32_t> i
+                    # a leaf from first on: a group of no size
+                    size[found] = <uint64_t> self.wide[number] if number != LEAF else 0
+                    count[found] = self.stack[number] if number != LEAF else 0
+                found += 1
+        return found
+
+    cdef void search(self, const uint32_t[::1] roots, uint32_t[::1] idom) noexcept nogil:
+        """Depth first, with a stack of our own: a list of ten million nodes is as deep as it is long.
+
+        What tree edges say is said by ``parent``, and the first reference to a leaf by ``idom`` (the number
+        of the node that it is in); the other edges are noted: between nodes that refer to others from the
+        front of ``tail`` and ``head``, to leaves from their ends.
+        """
+        cdef const int64_t *offset = self.graph.offset
+        cdef const uint32_t *target = self.graph.target
+        cdef int64_t *cursor = self.wide
+        cdef int64_t top, e, end
+        cdef uint32_t v, w, number, found
+        cdef Py_ssize_t i
+        for i in range(self.graph.nodes):
+            idom[i] = NONE
+        self.n = 1
+        self.noted = 0
+        self.leaves = 0
+        self.leaf_edges = self.graph.edges
+        self.parent[0] = 0
+        self.vertex[0] = NONE
         for i in range(roots.shape[0]):
             v = roots[i]
             if self.number[v] != NONE:
                 continue
-            self.number[v] = <uint32_t> self.n
+            self.number[v] = number = <uint32_t> self.n
             self.vertex[self.n] = v
             self.parent[self.n] = 0
             self.n += 1
-            self.stack[0] = v
-            self.cursor[0] = offset[v]
+            self.stack[0] = number
+            cursor[0] = offset[v]
             top = 1
             while top:
-                v = self.stack[top - 1]
-                e = self.cursor[top - 1]
-                while e < offset[v + 1] and self.number[target[e]] != NONE:
+                number = self.stack[top - 1]
+                v = self.vertex[number]
+                e = cursor[top - 1]
+                end = offset[v + 1]
+                while e < end:
+                    w = target[e]
                     e += 1
-                if e == offset[v + 1]:
+                    found = self.number[w]
+                    if found == NONE:
+                        break
+                    if found == LEAF:
+                        if idom[w] == NONE:
+                            idom[w] = number
+                            self.leaves += 1
+                        elif idom[w] != number:
+                            self.leaf_edges -= 1
+                            self.tail[self.leaf_edges] = number
+                            self.head[self.leaf_edges] = w
+                    elif found != number:
+                        self.tail[self.noted] = number
+                        self.head[self.noted] = found
+                        self.noted += 1
+                else:
                     top -= 1
                     continue
-                self.cursor[top - 1] = e + 1
-                w = target[e]
+                cursor[top - 1] = e
                 self.number[w] = <uint32_t> self.n
                 self.vertex[self.n] = w
-                self.parent[self.n] = self.number[v]
+                self.parent[self.n] = number
+                self.stack[top] = <uint32_t> self.n
+                cursor[top] = offset[w]
+                prefetch(&target[offset[w]])
                 self.n += 1
-                self.stack[top] = w
-                self.cursor[top] = offset[w]
                 top += 1
-        return self.n
 
     cdef void predecessors(self) noexcept nogil:
-        """Where edges come from, by preorder number."""
-        cdef const int64_t *offset = self.graph.offset
-        cdef const uint32_t *target = self.graph.target
-        cdef int64_t i, e, at, next_
-        cdef uint32_t v
-        memset(self.pred_start, 0, <size_t> (self.n + 2) * 8)
-        for i in range(1, self.n):
-            v = self.vertex[i]
-            for e in range(offset[v], offset[v + 1]):
-                self.pred_start[self.number[target[e]] + 1] += 1
+        """Where the noted edges come from, by preorder number."""
+        cdef int64_t *start = self.wide
+        cdef int64_t i, at, next_
+        memset(start, 0, <size_t> (self.n + 2) * 8)
+        for i in range(self.noted):
+            start[self.head[i] + 1] += 1
         at = 0
         for i in range(self.n + 1):
-            next_ = at + self.pred_start[i]
-            self.pred_start[i] = next_
+            next_ = at + start[i]
+            start[i] = next_
             at = next_
-        # pred_start[k] is now where those of k begin; filling moves it to where they end, which is k + 1's
-        # begin
-        for i in range(1, self.n):
-            v = self.vertex[i]
-            for e in range(offset[v], offset[v + 1]):
-                at = self.number[target[e]]
-                self.pred[self.pred_start[at]] = <uint32_t> i
-                self.pred_start[at] += 1
+        # start[k] is now where those of k begin; filling moves it to where they end, which is k + 1's begin
+        for i in range(self.noted):
+            at = self.head[i]
+            self.pred[start[at]] = self.tail[i]
+            start[at] += 1
         for i in range(self.n, 0, -1):
-            self.pred_start[i] = self.pred_start[i - 1]
-        self.pred_start[0] = 0
+            start[i] = start[i - 1]
+        start[0] = 0
 
     cdef inline uint32_t compress(self, uint32_t v, uint32_t limit) noexcept nogil:
         """The smallest semidominator on the way from v up to the linked forest's root; shortens that way.
@@ -296,7 +394,7 @@ cdef class Dominators:
             if self.is_root[self.vertex[w]]:
                 best = 0
             else:
-                for k in range(self.pred_start[w], self.pred_start[w + 1]):
+                for k in range(self.wide[w], self.wide[w + 1]):
                     v = self.pred[k]
                     # a node below w in number is its own label; one above has been linked
                     s = v if v <= w else self.compress(v, <uint32_t> w)
@@ -332,12 +430,15 @@ cdef class Dominators:
             self.ancestor[u] = self.ancestor[a]
         return self.label[v]
 
-    cdef void lengauer_tarjan(self) noexcept nogil:
+    cdef int lengauer_tarjan(self) except -1 nogil:
         """Lengauer, Tarjan (1979), the simple version: O(m log n) whatever the graph looks like."""
         cdef int64_t w, k
         cdef uint32_t v, u, p, s, best
-        cdef uint32_t *bucket = <uint32_t *> self.cursor
-        cdef uint32_t *next_ = bucket + self.graph.nodes + 2
+        cdef uint32_t *bucket = <uint32_t *> malloc((2 * <size_t> self.n + 2) * 4)
+        cdef uint32_t *next_ = bucket + self.n + 1
+        if bucket == NULL:
+            with gil:
+                raise MemoryError
         self.start()
         for w in range(self.n):
             bucket[w] = NONE
@@ -346,7 +447,7 @@ cdef class Dominators:
             if self.is_root[self.vertex[w]]:
                 best = 0
             else:
-                for k in range(self.pred_start[w], self.pred_start[w + 1]):
+                for k in range(self.wide[w], self.wide[w + 1]):
                     v = self.pred[k]
                     s = v if v <= w else self.semi[self.evaluate(v, <uint32_t> w)]
                     if s < best:
@@ -365,12 +466,78 @@ cdef class Dominators:
         for w in range(1, self.n):
             if self.idom[w] != self.semi[w]:
                 self.idom[w] = self.idom[self.idom[w]]
+        free(bucket)
+        return 0
 
-    cdef void write(self, uint32_t[::1] idom, uint32_t[::1] order) noexcept nogil:
+    cdef void intervals(self) noexcept nogil:
+        """Where the subtree of each number begins in a preorder of the dominator tree, and its size: from
+        here on in ``semi`` and ``label``, which have served."""
         cdef int64_t i
-        cdef uint32_t none = <uint32_t> self.graph.nodes
-        for i in range(self.graph.nodes):
-            idom[i] = NONE
+        cdef uint32_t *begin = self.semi
+        cdef uint32_t *size = self.label
+        cdef uint32_t *next_ = self.ancestor
+        for i in range(self.n):
+            size[i] = 1
+        for i in range(self.n - 1, 0, -1):
+            size[self.idom[i]] += size[i]
+        begin[0] = 0
+        next_[0] = 1
         for i in range(1, self.n):
-            order[i - 1] = self.vertex[i]
-            idom[self.vertex[i]] = self.vertex[self.idom[i]] if self.idom[i] else none
+            begin[i] = next_[self.idom[i]]
+            next_[self.idom[i]] += size[i]
+            next_[i] = begin[i] + 1
+
+    cdef int64_t attach_leaves(self, uint32_t[::1] idom) noexcept nogil:
+        """The number of each leaf's dominator, in ``idom``; how many nodes there are, -1 where it takes too
+        long."""
+        cdef const uint32_t *begin = self.semi
+        cdef const uint32_t *size = self.label
+        cdef int64_t e
+        cdef int64_t steps = 0
+        cdef int64_t limit = 32 * self.graph.nodes + (1 << 20)
+        cdef uint32_t v, w, d
+        for e in range(self.graph.edges - 1, self.leaf_edges - 1, -1):
+            v = self.tail[e]
+            w = self.head[e]
+            d = idom[w]
+            while begin[v] - begin[d] >= size[d]:     # as unsigned: v is not below d
+                d = self.idom[d]
+                steps += 1
+            idom[w] = d
+            if steps > limit:
+                return -1
+        return self.n - 1 + self.leaves
+
+    cdef void retain(self, const uint64_t[::1] size, const uint32_t[::1] run,
+                     uint32_t[::1] idom) noexcept nogil:
+        """Sums of the sizes, and the number, of all that each node dominates: from here on in ``wide`` and
+        ``stack``; ``idom`` by nodes."""
+        cdef uint64_t *bytes_ = <uint64_t *> self.wide
+        cdef uint32_t *count = self.stack
+        cdef uint32_t none = <uint32_t> self.graph.nodes
+        cdef int64_t i, k
+        cdef int64_t node = 0
+        cdef uint32_t number, d
+        memset(bytes_, 0, <size_t> self.n * 8)
+        memset(count, 0, <size_t> self.n * 4)
+        for k in range(run.shape[0]):
+            for i in range(run[k]):
+                number = self.number[node]
+                if number == LEAF:
+                    number = idom[node]
+                if number != NONE:
+                    bytes_[number] += size[k]
+                    count[number] += size[k] != 0
+                node += 1
+        for i in range(self.n - 1, 0, -1):
+            d = self.idom[i]
+            bytes_[d] += bytes_[i]
+            count[d] += count[i]
+        for node in range(self.graph.nodes):
+            number = self.number[node]
+            d = idom[node] if number == LEAF else number
+            if d == NONE:
+                continue
+            if number != LEAF:
+                d = self.idom[number]
+            idom[node] = self.vertex[d] if d else none

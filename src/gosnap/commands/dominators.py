@@ -10,6 +10,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--under", metavar="ADDR", type=_address, help="what the object at this address holds (0xc000123400)"
     )
+    parser.add_argument(
+        "--by",
+        choices=("object", "type", "package", "root", "goroutine", "global"),
+        default="object",
+        help="what to take together: objects of a type, or of a package's types; roots of a kind, each "
+        "goroutine, each package variable (default object)",
+    )
     common.add_top(parser, 20)
     common.add_output(parser)
 
@@ -25,6 +32,10 @@ def run(options: argparse.Namespace) -> int:
     from gosnap.heap.snapshot import open_snapshot
     from gosnap.report.text import dominators as text
 
-    view = open_snapshot(options.file).dominators(options.under, common.top(options))
-    common.emit(options, view, lambda page, v: text.render(page, v, options.file, options.under))
+    view = open_snapshot(options.file).dominators(options.under, options.by, common.top(options))
+    common.emit(
+        options,
+        view,
+        lambda page, v: text.render(page, v, text.Asked(options.file, options.under, options.by)),
+    )
     return 0

@@ -1,7 +1,7 @@
-"""Goroutines: what state each is in, and where its stack is (runtime/runtime2.go,
+"""Goroutines: what state each is in, what it waits for, and where its stack is (runtime/runtime2.go,
 runtime/proc.go)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -25,14 +25,17 @@ STATES = {
     DEAD: "dead",
     COPYING: "copying stack",
     PREEMPTED: "preempted",
-    LEAKED: "leaked",
+    LEAKED: "waiting",  # Go 1.27 found out that nothing can wake it (runtime/mgc.go, findGoroutineLeaks)
     DEAD_EXTRA: "dead",
 }
 _MAX = 1 << 26
+_MAX_REASONS = 256
 _FIELDS = (
     *("stack.lo", "stack.hi", "sched.sp", "sched.pc", "sched.ctxt", "syscallsp", "syscallpc"),
-    *("atomicstatus", "goid", "m", "_defer"),
+    *("atomicstatus", "goid", "m", "_defer", "waiting", "waitsince", "waitreason", "gopc", "startpc"),
 )
+_NEWER = ("parentGoid",)
+"""Fields that came with later versions: 0 where there is none (parentGoid: Go 1.21)."""
 
 
 @dataclass
@@ -43,6 +46,8 @@ class Goroutines:
     status: U64
     """Without the collector's scan bit."""
     columns: dict[str, U64]
+    reasons: list[str] = field(default_factory=list)
+    """What the numbers in ``waitreason`` mean (runtime.waitReasonStrings)."""
 
     def __len__(self) -> int:
         return len(self.address)
@@ -52,12 +57,23 @@ class Goroutines:
 
     def by_state(self) -> dict[str, int]:
         """How many goroutines are in each state."""
-        states, counts = np.unique(self.status, return_counts=True)
         out: dict[str, int] = {}
+        states, counts = np.unique(self.status, return_counts=True)
         for state, n in zip(states.tolist(), counts.tolist(), strict=True):
             name = STATES.get(state, "unknown")
             out[name] = out.get(name, 0) + n
         return dict(sorted(out.items()))
+
+    def state(self, row: int) -> str:
+        """ "running", "waiting", …"""
+        return STATES.get(int(self.status[row]), "unknown")
+
+    def reason(self, row: int) -> str:
+        """What a waiting goroutine waits for, in the runtime's words: "chan receive"; "" for all others."""
+        if int(self.status[row]) not in (WAITING, LEAKED):
+            return ""
+        number = int(self.columns["waitreason"][row])
+        return self.reasons[number] if number < len(self.reasons) else f"reason {number}"
 
 
 def read_goroutines(program: GoProgram) -> Goroutines:
@@ -78,8 +94,8 @@ def read_goroutines(program: GoProgram) -> Goroutines:
         kept.append(p)
     table = np.frombuffer(b"".join(raw), np.uint8).reshape(-1, size)
     columns = {}
-    for name in (*_FIELDS, "parentGoid"):
-        f = lay.find("runtime.g", name) if name == "parentGoid" else lay.need("runtime.g", name)
+    for name in (*_FIELDS, *_NEWER):
+        f = lay.find("runtime.g", name) if name in _NEWER else lay.need("runtime.g", name)
         column = np.zeros((len(table), 8), np.uint8)
         if f is not None:
             column[:, : f.size] = table[:, f.offset : f.offset + f.size]
@@ -90,4 +106,39 @@ def read_goroutines(program: GoProgram) -> Goroutines:
         address=np.array(kept, np.uint64)[live],
         status=status[live],
         columns={name: column[live] for name, column in columns.items()},
+        reasons=_reasons(program),
     )
+
+
+def _reasons(program: GoProgram) -> list[str]:
+    """runtime.waitReasonStrings: an array of strings, indexed by waitReason."""
+    at = program.address("runtime.waitReasonStrings")
+    size = program.elf.symbol("runtime.waitReasonStrings")
+    out: list[str] = []
+    if at is None or size is None:
+        return out
+    for i in range(min(size[1] // 16, _MAX_REASONS)):
+        try:
+            pointer, length = program.space.u64(at + i * 16), program.space.u64(at + i * 16 + 8)
+            out.append(program.space.read(pointer, min(length, 100)).decode("utf-8", "replace"))
+        except ReadError:
+            out.append("")
+    return out
+
+
+def now(program: GoProgram) -> int:
+    """The moment of the snapshot by the clock of runtime.nanotime; 0 if unknown.
+
+    Of a core, which has no clock, the latest moment that the runtime itself took note of.
+    """
+    if program.image.monotonic_ns:
+        return program.image.monotonic_ns
+    known = [0]
+    for symbol, struct, name in (
+        ("runtime.memstats", "runtime.mstats", "last_gc_nanotime"),
+        ("runtime.sched", "runtime.schedt", "lastpoll"),
+    ):
+        value = program.field_or_none(program.address(symbol), struct, name)
+        if value is not None and value < 1 << 62:
+            known.append(value)
+    return max(known)

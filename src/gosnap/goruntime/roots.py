@@ -19,6 +19,7 @@ from gosnap.goruntime.program import GoProgram
 from gosnap.goruntime.spans import Spans
 from gosnap.goruntime.specials import Specials, read_specials
 from gosnap.goruntime.stacks import SlotKind, Stack, Unwinder
+from gosnap.goruntime.traces import Traces, read_traces
 
 U64 = npt.NDArray[np.uint64]
 _MAX_BLOCKS = 1 << 20
@@ -54,6 +55,7 @@ class Roots:
     slot: npt.NDArray[np.uint8]
     goroutines: Goroutines
     stacks: list[Stack]
+    traces: Traces
     specials: Specials
     finalized: U64
     """Objects with a finalizer: what they refer to is alive, they themselves need not be."""
@@ -101,7 +103,8 @@ def read_roots(program: GoProgram, spans: Spans) -> Roots:
     _finalizer_queue(program, out)
     _cleanup_queue(program, out)
     goroutines = read_goroutines(program)
-    unwinder = Unwinder(program, Functions(program))
+    functions = Functions(program)
+    unwinder = Unwinder(program, functions)
     stacks = []
     for row, address in enumerate(goroutines.address.tolist()):
         out.add(address, RootKind.GOROUTINE, row)
@@ -117,6 +120,7 @@ def read_roots(program: GoProgram, spans: Spans) -> Roots:
         slot=table[:, 5].astype(np.uint8),
         goroutines=goroutines,
         stacks=stacks,
+        traces=read_traces(functions, goroutines, stacks),
         specials=specials,
         finalized=finalized,
     )

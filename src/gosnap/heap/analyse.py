@@ -19,7 +19,7 @@ from gosnap.goruntime.arenas import arena_bitmaps
 from gosnap.goruntime.program import GoProgram
 from gosnap.goruntime.spans import Spans, build_heap, enumerate_objects, kernel_space, read_spans
 from gosnap.heap.objtypes import TypeRow, name_rows, runtime_types, type_objects
-from gosnap.heap.reach import Reach, find_reach
+from gosnap.heap.ownership import Ownership, find_ownership
 from gosnap.heap.roles import GARBAGE
 from gosnap.target.space import AddressSpace
 
@@ -46,7 +46,7 @@ class Analysis:
     targets: list[npt.NDArray[np.uint32]]
     otype: npt.NDArray[np.uint32]
     rows: list[TypeRow]
-    reach: Reach | None
+    owners: Ownership | None
     """None where the roots could not be read: the image then says why in its notes."""
     conservative: int
     unpublished: int
@@ -106,13 +106,13 @@ def analyse(
     clock.done("edges")
     targets = [np.frombuffer(p[0], np.uint32) for p in parts]
     # two walks over the same graph, which need nothing of each other
-    with ThreadPoolExecutor(1, thread_name_prefix="gosnap-reach") as pool:
-        reaching = pool.submit(_reach, program, heap, spans, degree, targets)
+    with ThreadPoolExecutor(1, thread_name_prefix="gosnap-owners") as pool:
+        owning = pool.submit(_owners, program, heap, spans, degree, targets)
         otype = type_objects(program, heap, rtypes)
         clock.done("types")
-        reach, reach_us = reaching.result()
-    clock.timings["reach"] = reach_us
-    live = None if reach is None else reach.live
+        owners, owners_us = owning.result()
+    clock.timings["reach"] = owners_us
+    live = None if owners is None else owners.live
     rows = name_rows(program, heap.aggregate(otype, spans.spanclass), _live(heap, otype, spans, live))
     checks = {
         "dangling_pointers": sum(p[1] for p in parts),
@@ -129,7 +129,7 @@ def analyse(
         targets=targets,
         otype=otype,
         rows=rows,
-        reach=reach,
+        owners=owners,
         conservative=sum(p[3] for p in parts),
         unpublished=sum(p[4] for p in parts),
         dangling=[d for p in parts for d in p[5]][:16],
@@ -138,17 +138,17 @@ def analyse(
     )
 
 
-def _reach(
+def _owners(
     program: GoProgram,
     heap: Heap,
     spans: Spans,
     degree: npt.NDArray[np.uint32],
     targets: list[npt.NDArray[np.uint32]],
-) -> tuple[Reach | None, int]:
-    """(what is alive, microseconds)."""
+) -> tuple[Ownership | None, int]:
+    """(who owns what, microseconds)."""
     began = time.monotonic_ns()
     try:
-        found = find_reach(program, heap, spans, degree, targets)
+        found = find_ownership(program, heap, spans, degree, targets)
     except GosnapError as e:
         program.image.notes.append(f"live objects are not told from garbage: {e.message}")
         return None, 0

@@ -1,30 +1,20 @@
-"""The objects of a written snapshot as columns: addresses, sizes, types, references, roots."""
+"""The objects of a written snapshot as columns: addresses, sizes, types, references."""
 
-from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from gosnap.binary.types import TypeTable
 from gosnap.errors import GosnapError
-from gosnap.goruntime.roots import RootKind
 from gosnap.heap import schema
-from gosnap.heap.reach import adjacency
+from gosnap.heap.ownership import adjacency
 from gosnap.target.container import Reader
 
 U64 = npt.NDArray[np.uint64]
 U32 = npt.NDArray[np.uint32]
 I64 = npt.NDArray[np.int64]
-
-_ROOT_NAMES = {
-    RootKind.CONSERVATIVE: "goroutine",
-    RootKind.STACK: "goroutine",
-    RootKind.GOROUTINE: "goroutine",
-    RootKind.FINALIZER: "a finalizer's function",
-    RootKind.CLEANUP: "a cleanup",
-    RootKind.WEAK_HANDLE: "a weak pointer's handle",
-    RootKind.QUEUE: "the queue of finalizers",
-}
 
 
 class Columns:
@@ -36,13 +26,15 @@ class Columns:
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
 
-    def _column(self, name: str, dtype: str) -> npt.NDArray[np.generic]:
+    def column(self, name: str, dtype: str) -> npt.NDArray[np.generic]:
+        """A section that must be a column of this type."""
         column = self.reader.array(name)
         if column.dtype != np.dtype(dtype):
-            raise self._wrong(f"section {name} holds {column.dtype}, expected {dtype}")
+            raise self.wrong(f"section {name} holds {column.dtype}, expected {dtype}")
         return column
 
-    def _wrong(self, what: str) -> GosnapError:
+    def wrong(self, what: str) -> GosnapError:
+        """The error for sections that contradict each other."""
         return GosnapError(
             f"{self.reader.path}: {what}", "this file was not written by gosnap; take the snapshot again"
         )
@@ -50,7 +42,7 @@ class Columns:
     @cached_property
     def counts(self) -> U32:
         """Objects per span."""
-        return self._column("spans.counts", "<u4").astype(np.uint32)
+        return self.column("spans.counts", "<u4").astype(np.uint32)
 
     @cached_property
     def first(self) -> I64:
@@ -65,9 +57,9 @@ class Columns:
     @cached_property
     def elemsize(self) -> U64:
         """Slot size of each span."""
-        column = self._column("spans.elemsize", "<u8").astype(np.uint64)
+        column = self.column("spans.elemsize", "<u8").astype(np.uint64)
         if len(column) != len(self.counts):
-            raise self._wrong("columns of the spans differ in length")
+            raise self.wrong("columns of the spans differ in length")
         return column
 
     @cached_property
@@ -78,39 +70,28 @@ class Columns:
     @cached_property
     def types(self) -> U32:
         """The type of each object (see ``roles``)."""
-        column = self._column("objects.type", "<u4").astype(np.uint32)
+        column = self.column("objects.type", "<u4").astype(np.uint32)
         if len(column) != self.objects:
-            raise self._wrong("objects.type does not fit the spans")
+            raise self.wrong("objects.type does not fit the spans")
         return column
 
     @cached_property
-    def graph(self) -> tuple[I64, U32]:
-        """References as CSR."""
-        degree = self._column("edges.degree", "<u4").astype(np.uint32)
-        target = self._column("edges.target", "<u4").astype(np.uint32)
-        offset, target = adjacency(degree, [target])
-        if len(degree) != self.objects or int(offset[-1]) != len(target):
-            raise self._wrong("the references do not fit the objects")
-        return offset, target
-
-    @cached_property
-    def held(self) -> U32:
-        """The objects that a root holds directly."""
-        if not self.reader.has("roots.held"):
-            raise GosnapError(
-                f"{self.reader.path}: has no roots, so it cannot say what holds what",
-                "its notes say why: `gosnap info FILE`",
-            )
-        return self._column("roots.held", "<u4").astype(np.uint32)
+    def references(self) -> tuple[I64, U32]:
+        """References between objects as CSR."""
+        degree = self.column("edges.degree", "<u4").astype(np.uint32)
+        target = self.column("edges.target", "<u4").astype(np.uint32)
+        if len(degree) != self.objects or int(degree.sum(dtype=np.int64)) != len(target):
+            raise self.wrong("the references do not fit the objects")
+        return adjacency(degree, [target])
 
     @cached_property
     def _bits(self) -> U64:
-        return self._column("objects.bitmap", "<u8").astype(np.uint64)
+        return self.column("objects.bitmap", "<u8").astype(np.uint64)
 
     @cached_property
     def _word0(self) -> I64:
         """First word of each span in the bitmap."""
-        nelems = self._column("spans.nelems", "<u8").astype(np.int64)
+        nelems = self.column("spans.nelems", "<u8").astype(np.int64)
         return np.concatenate([[0], np.cumsum((nelems + 63) // 64)])
 
     def span_of(self, objects: I64) -> I64:
@@ -123,8 +104,8 @@ class Columns:
         slots = self._slots(span)
         k = index - int(self.first[span])
         if k >= len(slots):
-            raise self._wrong("the bitmap does not fit the spans")
-        base = int(self._column("spans.base", "<u8")[span])
+            raise self.wrong("the bitmap does not fit the spans")
+        base = int(self.column("spans.base", "<u8")[span])
         return base + int(slots[k]) * int(self.elemsize[span])
 
     def _slots(self, span: int) -> I64:
@@ -133,7 +114,7 @@ class Columns:
 
     def at(self, address: int) -> int:
         """The object that holds an address; -1 where there is none."""
-        base = self._column("spans.base", "<u8").astype(np.uint64)
+        base = self.column("spans.base", "<u8").astype(np.uint64)
         if not 0 <= address < 1 << 64:
             return -1
         span = int(np.searchsorted(base, np.uint64(address), side="right")) - 1
@@ -147,52 +128,37 @@ class Columns:
         return int(self.first[span]) + k
 
     @cached_property
-    def _names(self) -> dict[int, str]:
+    def type_table(self) -> dict[str, Any]:
+        """The rows of ``types``: what is known of each type of object."""
         table = self.reader.json("answers.types")
         schema.check(table, schema.TYPES, f"{self.reader.path}: answers.types")
-        return dict(zip(table["key"], table["name"], strict=True))
+        return dict(table)
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        return dict(zip(self.type_table["key"], self.type_table["name"], strict=True))
 
     def type_name(self, index: int) -> str:
         """The type of an object, as ``types`` names it."""
         key = int(self.types[index])
         return self._names.get(key, "") if key else "untyped"
 
-    @cached_property
-    def _roots_by_object(self) -> tuple[I64, I64]:
-        objects = self._column("roots.object", "<i8").astype(np.int64)
-        order = np.argsort(objects, kind="stable")
-        return objects[order], order
-
-    def roots_of(self, index: int) -> Iterator[str]:
-        """What holds an object directly: "global main.sessions", "goroutine 71"."""
-        objects, order = self._roots_by_object
-        low, high = np.searchsorted(objects, [index, index + 1])
-        for row in order[low:high].tolist():
-            yield self._root_name(row)
-
-    def _root_name(self, row: int) -> str:
-        kind = int(self._column("roots.kind", "|u1")[row])
-        if kind == RootKind.GLOBAL:
-            return "global " + self._global_name(int(self._column("roots.address", "<u8")[row]))
-        name = _ROOT_NAMES.get(RootKind(kind), "a root") if kind < len(RootKind) else "a root"
-        if name == "goroutine":
-            ids = self._column("goroutines.id", "<u8")
-            owner = int(self._column("roots.owner", "<u4")[row])
-            return f"goroutine {int(ids[owner])}" if owner < len(ids) else name
-        return name
+    def size(self, index: int) -> int:
+        """Slot size of one object."""
+        return int(self.elemsize[int(self.span_of(np.array([index]))[0])])
 
     @cached_property
-    def _globals(self) -> tuple[U64, bytes, I64]:
-        return (
-            self._column("globals.address", "<u8").astype(np.uint64),
-            self.reader.read("globals.name_bytes"),
-            self._column("globals.name_offset", "<i8").astype(np.int64),
-        )
+    def static_types(self) -> TypeTable:
+        """Go's static types, as DWARF gave them."""
+        names = [s.name for s in self.reader.sections if s.name.startswith("types.")]
+        try:
+            return TypeTable.from_columns({n.removeprefix("types."): self.reader.array(n) for n in names})
+        except (KeyError, ValueError) as e:
+            raise self.wrong(f"the table of types makes no sense ({e})") from None
 
-    def _global_name(self, address: int) -> str:
-        """The variable at or below an address; some hold many words."""
-        addresses, data, offset = self._globals
-        row = int(np.searchsorted(addresses, np.uint64(address), side="right")) - 1
-        if row < 0 or row + 1 >= len(offset):
-            return f"at {address:#x}"
-        return data[int(offset[row]) : int(offset[row + 1]) - 1].decode("utf-8", "replace")
+    def global_type(self, row: int) -> tuple[str, int]:
+        """(name of the type, bytes) of a package variable."""
+        types = self.column("globals.type", "<i4").astype(np.int64)
+        if not 0 <= row < len(types) or not 0 <= int(types[row]) < len(self.static_types):
+            return "", 0
+        return self.static_types.name[int(types[row])], int(self.static_types.size[int(types[row])])

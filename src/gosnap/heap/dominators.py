@@ -3,78 +3,240 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from gosnap._kernels.graph import Graph
+from gosnap._kernels.sets import retained_by_sets
 from gosnap.errors import GosnapError
 from gosnap.heap.columns import Columns
+from gosnap.heap.groups import NONE, GroupKind
+from gosnap.heap.tree import Tree
 from gosnap.heap.views import Row, View
 
 if TYPE_CHECKING:
     from gosnap.heap.snapshot import Snapshot
 
-_ROOTS_SHOWN = 2
+I64 = npt.NDArray[np.int64]
+_HOLDERS_SHOWN = 2
+_SETS = 63
+"""What the kernel measures at once."""
+BY = ("object", "type", "package", "root", "goroutine", "global")
 
 
-def dominators_view(snapshot: "Snapshot", *, under: int | None = None, top: int | None = 20) -> View:
-    """Objects that nothing but roots dominates, or that the object at the address ``under`` does, with what
-    goes with
-    each of them: the largest first.
+def dominators_view(
+    snapshot: "Snapshot", *, under: int | None = None, by: str = "object", top: int | None = 20
+) -> View:
+    """What retains most, the largest first; ``by``: one of BY.
 
-    Rows: object (address), type, name (the roots that hold it), shallow_bytes, retained_bytes,
-    retained_objects, and
-    below, how many objects it dominates immediately. Totals: objects, bytes: of all live objects, or of
-    those that
-    ``under`` retains. GosnapError if there is no live object at ``under``.
+    By object: objects that nothing but roots dominates, or that the object at the address ``under`` does. By
+    type or package: all live objects of a type, or of the types of a package, as a set. By root: all
+    variables of a package, all goroutines, finalizers, and so on; by global and goroutine: each variable and
+    each goroutine. A set retains what could not be reached without all of it.
+
+    Rows: object (address; of a variable for a global; "" for other sets), type, name (what holds it, or what
+    it is), shallow_bytes (an object's slot, a variable, a stack; the objects of a type), retained_bytes,
+    retained_objects, and below, how many nodes it dominates immediately (0 for types and packages). Totals:
+    objects, bytes: of all live objects, or of those that ``under`` retains. GosnapError if there is no live
+    object at ``under``.
     """
+    if by not in BY:
+        raise GosnapError(f"cannot group by {by!r}", f"one of {', '.join(BY)}")
+    if under is not None and by != "object":
+        raise GosnapError("--under goes with single objects, not with --by", "leave one of the two out")
     columns = Columns(snapshot.reader)
-    n = columns.objects
-    try:
-        graph = Graph(*columns.graph)
-        idom, order = np.zeros(n, np.uint32), np.zeros(n, np.uint32)
-        count = graph.dominators(columns.held, idom, order)
-        size, number = np.zeros(n, np.uint64), np.zeros(n, np.uint32)
-        graph.retained(idom, order, count, columns.sizes, size, number)
-    except ValueError as e:
-        raise GosnapError(f"{snapshot.path}: its sections contradict each other ({e})") from None
-    parent = n
-    totals = {"objects": count, "bytes": int(columns.sizes[idom != np.uint32(0xFFFFFFFF)].sum())}
-    if under is not None:
+    tree = Tree(columns)
+    known = snapshot.meta["totals"]
+    totals = {"objects": known.get("reachable_objects", 0), "bytes": known.get("reachable_bytes", 0)}
+    if by == "object":
+        rows, left = _objects(snapshot, tree, under, totals, top)
+    elif by in ("type", "package"):
+        rows, left = _sets(snapshot, tree, by, top)
+    else:
+        rows, left = _groups(tree, by, top)
+    return View("dominators", snapshot.meta["snapshot"], snapshot.meta["checks"], totals, rows, left)
+
+
+def _chosen(nodes: I64, size: I64, top: int | None) -> I64:
+    """Places of the largest, in order; of equal ones the first in memory comes first."""
+    limit = len(nodes) if top is None else min(top, len(nodes))
+    return np.lexsort((nodes, -size))[:limit]
+
+
+def _objects(
+    snapshot: "Snapshot", tree: Tree, under: int | None, totals: dict[str, int], top: int | None
+) -> tuple[list[Row], dict[str, int]]:
+    columns = tree.columns
+    if under is None:
+        idom = tree.idom[: tree.objects]
+        nodes = np.flatnonzero((idom >= tree.objects) & (idom != np.uint32(NONE)))
+    else:
         parent = columns.at(under)
-        if parent < 0 or not number[parent]:
+        if parent < 0 or not tree.live[parent]:
             what = "no object" if parent < 0 else "garbage"
             raise GosnapError(
                 f"{snapshot.path}: {what} at {under:#x}",
                 "`gosnap dominators FILE` lists addresses to begin with",
             )
-        totals = {"objects": int(number[parent]), "bytes": int(size[parent])}
-    children = np.flatnonzero(idom == np.uint32(parent))
-    limit = len(children) if top is None else min(top, len(children))
-    # the largest first, and of equal ones the first in memory
-    chosen = children[np.lexsort((children, -size[children].astype(np.int64)))][:limit]
-    below = np.bincount(idom[idom < n], minlength=1) if n else np.zeros(1, np.int64)
+        totals["bytes"], totals["objects"] = tree.retained_of(parent)
+        nodes = tree.children(parent)
+    size, number = tree.retained(nodes)
     rows: list[Row] = []
-    for index in chosen.tolist():
+    for place in _chosen(nodes, size, top).tolist():
+        index = int(nodes[place])
         rows.append(
             {
                 "object": f"{columns.address(index):#x}",
                 "type": columns.type_name(index),
-                "name": _held_by(columns, index),
-                "shallow_bytes": int(columns.sizes[index]),
-                "retained_bytes": int(size[index]),
-                "retained_objects": int(number[index]),
-                "below": int(below[index]) if index < len(below) else 0,
+                "name": _held_by(tree, index),
+                "shallow_bytes": columns.size(index),
+                "retained_bytes": int(size[place]),
+                "retained_objects": int(number[place]),
+                "below": int(tree.below[index]),
             }
         )
-    left = {
-        "rows": len(children) - limit,
-        "objects": int(number[children].sum()) - sum(r["retained_objects"] for r in rows),
-        "bytes": int(size[children].sum()) - sum(r["retained_bytes"] for r in rows),
+    return rows, _left(rows, len(nodes), int(size.sum()), int(number.sum()))
+
+
+def _left(rows: list[Row], count: int, size: int, number: int) -> dict[str, int]:
+    return {
+        "rows": count - len(rows),
+        "objects": number - sum(r["retained_objects"] for r in rows),
+        "bytes": size - sum(r["retained_bytes"] for r in rows),
     }
-    meta = snapshot.meta
-    return View("dominators", meta["snapshot"], meta["checks"], totals, rows, left)
 
 
-def _held_by(columns: Columns, index: int) -> str:
-    names = list(dict.fromkeys(columns.roots_of(index)))
-    more = len(names) - _ROOTS_SHOWN
-    return ", ".join(names[:_ROOTS_SHOWN]) + (f" and {more} more" if more > 0 else "")
+def _held_by(tree: Tree, index: int) -> str:
+    names = list(dict.fromkeys(tree.holders(index)))
+    more = len(names) - _HOLDERS_SHOWN
+    return ", ".join(names[:_HOLDERS_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+# ---------------------------------------------------------------------- groups of roots
+
+_WANTED = {"global": (GroupKind.GLOBAL,), "goroutine": (GroupKind.GOROUTINE,)}
+
+
+def _groups(tree: Tree, by: str, top: int | None) -> tuple[list[Row], dict[str, int]]:
+    if by == "root":
+        groups = tree.tops.astype(np.int64) - tree.objects
+    else:
+        groups = np.flatnonzero(np.isin(tree.group_kind, _WANTED[by]))
+    size, number = tree.retained(groups + tree.objects)
+    rows = []
+    for place in _chosen(groups, size, top).tolist():
+        group = int(groups[place])
+        rows.append(
+            {
+                **_group(tree, group),
+                "retained_bytes": int(size[place]),
+                "retained_objects": int(number[place]),
+                "below": int(tree.below[tree.objects + group]),
+            }
+        )
+    return rows, _left(rows, len(groups), int(size.sum()), int(number.sum()))
+
+
+def _group(tree: Tree, group: int) -> Row:
+    kind, ref = GroupKind(int(tree.group_kind[group])), int(tree.group_ref[group])
+    address, type_name, shallow = 0, "", 0
+    name = tree.group_name(group)
+    if kind is GroupKind.GLOBAL and ref != NONE:
+        address = tree.global_address(ref)
+        type_name, shallow = tree.columns.global_type(ref)
+    elif kind is GroupKind.GOROUTINE and ref < len(tree.goroutines):
+        g = tree.goroutines[ref]
+        shallow = g.stack_bytes
+        name += f" {tree.place(g.trace)}"
+    return {
+        "object": f"{address:#x}" if address else "",
+        "type": type_name,
+        "name": name,
+        "shallow_bytes": shallow,
+    }
+
+
+# ---------------------------------------------------------------------- sets of objects
+
+
+def _sets(snapshot: "Snapshot", tree: Tree, by: str, top: int | None) -> tuple[list[Row], dict[str, int]]:
+    """All live objects of a type, or of a package's types, as a set each.
+
+    Without a limit all sets are measured; with one, those whose objects dominate most taken one by one, which
+    are three times as many as are asked for and 63 at least.
+    """
+    columns = tree.columns
+    table = columns.type_table
+    names = [n if t else "untyped" for n, t in zip(table[_NAME[by]], table["typed"], strict=True)]
+    if by == "package":
+        names = ["(untyped)" if n == "untyped" else n for n in names]
+    distinct = sorted(set(names))
+    number_of = {name: i for i, name in enumerate(distinct)}
+    of_key: dict[int, int] = {}
+    shallow = np.zeros((len(distinct), 2), np.int64)
+    for key, name, size, count in zip(
+        table["key"], names, table["live_bytes"], table["live_objects"], strict=True
+    ):
+        of_key[key] = number_of[name]
+        shallow[number_of[name]] += (size, count)
+    keys = np.array(sorted(of_key), np.uint32)
+    sets = np.array([of_key[int(k)] for k in keys], np.int64)
+    at = np.minimum(np.searchsorted(keys, columns.types), len(keys) - 1)
+    member = sets[at].astype(np.uint32)
+    order = np.argsort(-_rank(tree, member, len(distinct)), kind="stable")
+    if top is not None:
+        order = order[: max(_SETS, 3 * top)]
+    size_of, count_of = _measure(tree, member, order)
+    order = np.array(sorted(order.tolist(), key=lambda i: (-int(size_of[i]), distinct[i])), np.int64)
+    order = order[(size_of[order] > 0)]
+    rows = [
+        {
+            "object": "",
+            "type": distinct[i],
+            "name": "",
+            "shallow_bytes": int(shallow[i, 0]),
+            "objects": int(shallow[i, 1]),
+            "retained_bytes": int(size_of[i]),
+            "retained_objects": int(count_of[i]),
+            "below": 0,
+        }
+        for i in order[: len(order) if top is None else top].tolist()
+    ]
+    present = int((shallow[:, 1] > 0).sum())
+    return rows, {"rows": max(present - len(rows), 0), "objects": 0, "bytes": 0}
+
+
+_NAME = {"type": "name", "package": "package"}
+
+
+def _rank(tree: Tree, member: npt.NDArray[np.uint32], sets: int) -> I64:
+    """What the objects of each set retain one by one, without those below another of the same set."""
+    heads, size = tree.heads
+    heads, size = heads[heads < tree.objects], size[heads < tree.objects]
+    above = tree.idom[heads]
+    inside = above < tree.objects
+    below = np.zeros(len(heads), bool)
+    below[inside] = member[above[inside]] == member[heads[inside]]
+    out = np.bincount(member[heads[~below]], weights=size[~below].astype(np.float64), minlength=sets)
+    shallow = np.bincount(member, weights=None, minlength=sets)
+    return np.maximum(out.astype(np.int64), shallow)
+
+
+def _measure(
+    tree: Tree, member: npt.NDArray[np.uint32], wanted: I64
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+    """(bytes, objects) that each of the wanted sets retains; by set."""
+    graph, _, _ = tree.graph
+    sets = int(member.max()) + 1 if len(member) else 1
+    size, count = np.zeros(sets, np.uint64), np.zeros(sets, np.uint64)
+    for start in range(0, len(wanted), _SETS):
+        batch = wanted[start : start + _SETS]
+        batch = batch[batch < sets]
+        number = np.full(sets, 255, np.uint8)
+        number[batch] = np.arange(len(batch))
+        of_node = np.full(tree.nodes, 255, np.uint8)
+        of_node[: tree.objects] = number[member]
+        out_size, out_count = np.zeros(_SETS, np.uint64), np.zeros(_SETS, np.uint64)
+        retained_by_sets(
+            graph, tree.tops, of_node, tree.columns.elemsize, tree.columns.counts, out_size, out_count
+        )
+        size[batch], count[batch] = out_size[: len(batch)], out_count[: len(batch)]
+    return size, count

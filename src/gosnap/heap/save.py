@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gosnap._kernels.heap import Heap
+from gosnap.goruntime.functions import Line
+from gosnap.goruntime.goroutines import now
 from gosnap.goruntime.program import GoProgram
 from gosnap.goruntime.sizeclasses import PAGE_SIZE
 from gosnap.goruntime.spans import Spans
 from gosnap.heap.analyse import Analysis
 from gosnap.heap.intervals import clip, merge, subtract
+from gosnap.heap.ownership import Ownership
 from gosnap.target.space import host_bytes
 
 if TYPE_CHECKING:
@@ -34,13 +37,8 @@ def save_graph(writer: "Writer", a: Analysis) -> None:
     writer.add_array("objects.type", a.otype)
     writer.add_array("edges.degree", a.degree)
     writer.add_pieces("edges.target", "<u4", [t.data.cast("B") for t in a.targets if len(t)])
-    if a.reach is not None:
-        roots = a.reach.roots
-        for name in ("address", "kind", "owner", "frame", "slot"):
-            writer.add_array(f"roots.{name}", getattr(roots, name))
-        writer.add_array("roots.object", a.reach.root_objects)
-        writer.add_array("roots.held", a.reach.held)
-        writer.add_array("goroutines.id", roots.goroutines["goid"])
+    if a.owners is not None:
+        save_owners(writer, a.program, a.owners)
     dwarf = a.program.dwarf
     for name, column in dwarf.types.to_columns().items():
         writer.add_array(f"types.{name}", column)
@@ -49,6 +47,47 @@ def save_graph(writer: "Writer", a: Analysis) -> None:
     writer.add_array("globals.type", g.type)
     for name, column in g.name.to_columns("name").items():
         writer.add_array(f"globals.{name}", column)
+
+
+def save_owners(writer: "Writer", program: GoProgram, owners: Ownership) -> None:
+    """Roots, their groups, the dominator tree, goroutines and their traces."""
+    roots, groups = owners.roots, owners.groups
+    for name in ("address", "kind", "owner", "frame", "slot"):
+        writer.add_array(f"roots.{name}", getattr(roots, name))
+    writer.add_array("roots.object", owners.root_objects)
+    writer.add_array("roots.group", groups.of_root)
+    for name in ("kind", "ref", "parent"):
+        writer.add_array(f"groups.{name}", getattr(groups, name))
+    writer.add_array("groups.edge_group", groups.edges[:, 0].astype(np.uint32))
+    writer.add_array("groups.edge_object", groups.edges[:, 1].astype(np.uint32))
+    writer.add_array("objects.weak", owners.weak)
+    writer.add_array("objects.weakly_held", owners.weakly_held)
+    writer.add_array("dominators.idom", owners.idom)
+    writer.add_array("dominators.heads", owners.heads)
+    writer.add_array("dominators.bytes", owners.head_bytes)
+    writer.add_array("dominators.objects", owners.head_objects)
+    g = roots.goroutines
+    writer.add_array("goroutines.id", g["goid"])
+    writer.add_array("goroutines.status", g.status.astype(np.uint8))
+    writer.add_array("goroutines.reason", g["waitreason"].astype(np.uint8))
+    writer.add_array("goroutines.since", g["waitsince"])
+    writer.add_array("goroutines.stack_bytes", g["stack.hi"] - g["stack.lo"])
+    writer.add_array("goroutines.trace", roots.traces.of)
+    writer.add_array("goroutines.leaked", owners.leaked.astype(np.uint8))
+    lines: dict[Line, int] = {}
+    created = [-1 if c is None else lines.setdefault(c, len(lines)) for c in roots.traces.created]
+    writer.add_array("goroutines.created", np.array(created, np.int32))
+    traces = [[lines.setdefault(line, len(lines)) for line in t] for t in roots.traces.traces]
+    writer.add_json(
+        "answers.goroutines",
+        {
+            "reasons": g.reasons,
+            "now": now(program),
+            "packages": groups.packages,
+            "traces": traces,
+            "lines": [[line.function, line.file, str(line.line)] for line in lines],
+        },
+    )
 
 
 def save_contents(writer: "Writer", program: GoProgram, heap: Heap, spans: Spans) -> None:

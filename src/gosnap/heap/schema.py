@@ -139,6 +139,13 @@ SPANS = {
     ),
     "large": [{"address": str, "bytes": int, "type": str}],
 }
+GOROUTINES = {
+    "reasons": [str],
+    "now": int,
+    "packages": [str],
+    "traces": [[int]],
+    "lines": [[str]],
+}
 
 
 def check(value: Any, shape: Any, where: str) -> None:

@@ -83,12 +83,12 @@ class Snapshot:
         }
         return self._view("spans", table["totals"], rows, left, extra)
 
-    def dominators(self, under: int | None = None, top: int | None = 20) -> View:
-        """Live objects by retained size: those that only roots dominate, or that the object at an address
-        does."""
+    def dominators(self, under: int | None = None, by: str = "object", top: int | None = 20) -> View:
+        """What retains most: objects that only roots dominate, or that the object at an address does; or
+        sets: ``by`` type, package, root, goroutine or global."""
         from gosnap.heap.dominators import dominators_view
 
-        return dominators_view(self, under=under, top=top)
+        return dominators_view(self, under=under, by=by, top=top)
 
     def info(self) -> View:
         """Target, collector, file, and the rows of the RSS."""

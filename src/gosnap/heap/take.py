@@ -80,7 +80,7 @@ def take(
         analysed = time.monotonic_ns()
         if remark := remark_on(analysis.program.version, image.exe_label):
             image.notes.append(remark)
-        live = None if analysis.reach is None else analysis.reach.live
+        live = None if analysis.owners is None else analysis.owners.live
         regions = reconcile(analysis.program, analysis.heap, analysis.spans, live)
         table = type_table(analysis)
         meta = _meta(image, elf, analysis, regions, contents)
@@ -236,17 +236,17 @@ def _load_dwarf(elf: "ElfFile") -> "tuple[ElfFile, GoDwarf]":
 
 
 def _reachable(a: Analysis) -> dict[str, int]:
-    if a.reach is None:
+    if a.owners is None:
         return {}
-    return {"reachable_objects": a.reach.count, "reachable_bytes": a.live_bytes}
+    return {"reachable_objects": a.owners.count, "reachable_bytes": a.live_bytes}
 
 
 def _goroutine_states(a: Analysis) -> dict[str, int]:
     """Goroutines by state; they can be read even where their stacks cannot."""
     from gosnap.goruntime.goroutines import read_goroutines
 
-    if a.reach is not None:
-        return a.reach.roots.goroutines.by_state()
+    if a.owners is not None:
+        return a.owners.roots.goroutines.by_state()
     try:
         return read_goroutines(a.program).by_state()
     except GosnapError:

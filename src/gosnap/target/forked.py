@@ -35,7 +35,7 @@ from gosnap.target.live import (
     read_threads,
 )
 from gosnap.target.space import U64
-from gosnap.target.stop import run_stopped, utc_now
+from gosnap.target.stop import moment_now, run_stopped
 
 _TRIES = 8
 _LEAST_ROOM = 16 << 20
@@ -89,7 +89,7 @@ class Taken:
 
     plan: Plan
     threads: Threads
-    taken_at: str
+    moment: tuple[str, int]
     pause_us: int
     copied: int
     unread: int
@@ -150,7 +150,7 @@ def capture_forked(s: Session) -> Image:
             taken.plan,
             taken.threads,
             source="fork" if taken.child else "live",
-            taken_at=taken.taken_at,
+            moment=taken.moment,
             pause_us=taken.pause_us,
             copied=taken.copied,
             unread=taken.unread,
@@ -169,7 +169,7 @@ def _collect(s: Session, child: int) -> bool:
 
 def _stopped(s: Session, tracer: copy.Tracer, site: inject.CloneSite, last: bool) -> Taken | None:
     """Runs on the tracing thread; None: no thread was in the right place, try again."""
-    taken_at = utc_now()
+    moment = moment_now()
     s.clock.us["stop"] = round((copy.monotonic() - tracer.first_stop) * 1e6)
     s.same()
     threads = read_threads(tracer)
@@ -209,7 +209,7 @@ def _stopped(s: Session, tracer: copy.Tracer, site: inject.CloneSite, last: bool
             if memory >= 0:
                 os.close(memory)
             _end(child)
-        return Taken(p, threads, taken_at, pause_us, copied, unread, child)
+        return Taken(p, threads, moment, pause_us, copied, unread, child)
     s.notes.append(f"not cloned, copied while stopped: {why}")
     with s.clock.phase("plan"):
         p = plan(s.mirror, mappings, resident, s.code_in_text)
@@ -218,7 +218,7 @@ def _stopped(s: Session, tracer: copy.Tracer, site: inject.CloneSite, last: bool
         copied, unread = copy_planned(s.pid, p, deadline, from_process(s.pid))
     tracer.detach()
     pause_us = round((copy.monotonic() - tracer.first_stop) * 1e6)
-    return Taken(p, threads, taken_at, pause_us, copied, unread, 0)
+    return Taken(p, threads, moment, pause_us, copied, unread, 0)
 
 
 def _killed(s: Session) -> GosnapError:

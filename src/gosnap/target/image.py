@@ -90,6 +90,8 @@ class Image:
     threads: Threads
     taken_at: str
     """UTC, ISO 8601."""
+    monotonic_ns: int = 0
+    """The same moment by CLOCK_MONOTONIC (runtime.nanotime); 0 for a core, which has no clock."""
     resident: Resident | None = None
     """For a core: what it holds but pages of zeros."""
     rss_bytes: int | None = None

@@ -19,7 +19,7 @@ from gosnap.target import pages, procfs
 from gosnap.target.image import PAGE_FILE, PAGE_PRESENT, PAGE_ZERO, Image, Mappings, Resident, Threads
 from gosnap.target.mirror import Mirror, Reserve, check_memory
 from gosnap.target.space import U64, AddressSpace
-from gosnap.target.stop import run_stopped, utc_now
+from gosnap.target.stop import moment_now, run_stopped
 
 Progress = Callable[[str, int, int], None]
 """Called with (phase, done, all); bytes, or 0 of 0 where a phase has no measure."""
@@ -393,7 +393,7 @@ def finish(
     threads: Threads,
     *,
     source: str,
-    taken_at: str,
+    moment: tuple[str, int],
     pause_us: int,
     copied: int,
     unread: int,
@@ -427,7 +427,8 @@ def finish(
         cmdline=procfs.cmdline(s.pid),
         mappings=p.mappings,
         threads=threads,
-        taken_at=taken_at,
+        taken_at=moment[0],
+        monotonic_ns=moment[1],
         resident=p.resident,
         rss_bytes=rss if s.rss is None else s.rss,
         swap_bytes=swap,
@@ -452,10 +453,10 @@ def capture_plain(s: Session) -> Image:
     """Stop, copy, let go."""
     with s.clock.phase("prepare"):
         prepare(s)
-    taken: list[str] = []
+    taken: list[tuple[str, int]] = []
 
     def stopped(tracer: copy.Tracer) -> tuple[Plan, Threads, int, int]:
-        taken.append(utc_now())
+        taken.append(moment_now())
         s.clock.us["stop"] = round((copy.monotonic() - tracer.first_stop) * 1e6)
         s.same()
         with s.clock.phase("scan"):
@@ -473,9 +474,7 @@ def capture_plain(s: Session) -> Image:
     s.progress("copy", 0, 0)
     (p, threads, copied, unread), tracer, ended = run_stopped(s.pid, stopped, watchdog=copy_bound(s) + 10.0)
     pause = round((ended - tracer.first_stop) * 1e6)
-    return finish(
-        s, p, threads, source="live", taken_at=taken[0], pause_us=pause, copied=copied, unread=unread
-    )
+    return finish(s, p, threads, source="live", moment=taken[0], pause_us=pause, copied=copied, unread=unread)
 
 
 def capture(pid: int, *, fork: bool = False, progress: Progress | None = None) -> Image:

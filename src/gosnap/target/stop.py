@@ -104,3 +104,8 @@ def utc_now() -> str:
     """ISO 8601 with milliseconds."""
     now = time.time()
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
+
+
+def moment_now() -> tuple[str, int]:
+    """``utc_now`` and the same moment by CLOCK_MONOTONIC, in nanoseconds."""
+    return utc_now(), time.monotonic_ns()

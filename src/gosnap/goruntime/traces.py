@@ -1,0 +1,62 @@
+"""Stack traces as the runtime prints them; goroutines that stand in the same place share one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gosnap.goruntime.functions import Functions, Line
+from gosnap.goruntime.goroutines import Goroutines
+from gosnap.goruntime.stacks import Frame, Stack
+
+Trace = tuple[Line, ...]
+
+
+@dataclass
+class Traces:
+    """``of``: u32 per goroutine, its row in ``traces`` (innermost line first). ``created``: where each was
+    started, None for the first one and for those of C."""
+
+    of: npt.NDArray[np.uint32]
+    traces: list[Trace]
+    created: list[Line | None]
+
+
+def read_traces(functions: Functions, goroutines: Goroutines, stacks: list[Stack]) -> Traces:
+    """The traces of all goroutines."""
+    lines: dict[int, list[Line]] = {}
+    by_place: dict[tuple[int, ...], int] = {}
+    rows: dict[Trace, int] = {}
+    of = np.zeros(len(goroutines), np.uint32)
+    for row, stack in enumerate(stacks):
+        place = tuple(f.call_pc for f in stack.frames)
+        if place not in by_place:
+            trace = tuple(line for f in stack.frames for line in _lines(lines, f))
+            by_place[place] = rows.setdefault(trace, len(rows))
+        of[row] = by_place[place]
+    created = [_created(functions, pc) for pc in goroutines["gopc"].tolist()]
+    return Traces(of, list(rows), created)
+
+
+def _lines(known: dict[int, list[Line]], frame: Frame) -> list[Line]:
+    if frame.call_pc not in known:
+        known[frame.call_pc] = frame.function.lines(frame.call_pc)
+    return known[frame.call_pc]
+
+
+def _created(functions: Functions, pc: int) -> Line | None:
+    """The go statement: g.gopc is the return address of its call (runtime/traceback.go, printcreatedby)."""
+    function = functions.find(pc)
+    if function is None or pc <= function.entry:
+        return None
+    found = function.lines(pc - 1)
+    return found[-1] if found else None
+
+
+def shown(function: str) -> bool:
+    """Whether runtime.Stack shows a function: not the runtime's own, but for what it exports
+    (runtime/traceback.go, showfuncinfo, isExportedRuntime)."""
+    if not function.startswith("runtime."):
+        return True
+    name = function.rpartition(".")[2]
+    return name[:1].isupper() and function not in {"runtime.gopanic", "runtime.Goexit"}
