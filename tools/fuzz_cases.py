@@ -236,8 +236,10 @@ def walk(rng: random.Random, heap: Any, fake: Any, address: Callable[[], int]) -
         degree = np.zeros(heap.nobjects, np.uint32)
         k = len(arenas) if rng.random() < 0.5 else 0
         bits = HeapBits(heap, arenas[:k], full[:k], full[:k]) if rng.random() < 0.4 else None
-        targets = np.frombuffer(scan_spans(heap, rtypes, 0, n, degree, bits)[0], np.uint32)
-        assert int(degree.sum()) == len(targets)
+        columns = scan_spans(heap, rtypes, 0, n, degree, bits)
+        targets, steps = np.frombuffer(columns[0], np.uint32), np.frombuffer(columns[1], np.uint16)
+        assert int(degree.sum()) == len(targets) == len(steps)
+        assert len(columns[2]) == 2 * int((steps == 0xFFFF).sum())
         assert (targets < max(heap.nobjects, 1)).all()
         otype = np.zeros(heap.nobjects, np.uint32)
         kinds = words(rng, 40, partial(rng.randrange, ntypes), "i4")

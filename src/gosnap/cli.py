@@ -17,6 +17,8 @@ VERBS = {
     "capture": ("gosnap.commands.capture", "take a snapshot of a running process, or of a core"),
     "types": ("gosnap.commands.types", "objects and bytes by type, package, kind or size class"),
     "dominators": ("gosnap.commands.dominators", "who holds the memory: retained sizes of live objects"),
+    "paths": ("gosnap.commands.paths", "why is it alive: paths from the roots to an object or to a type"),
+    "goroutines": ("gosnap.commands.goroutines", "goroutines by stack; those that nothing can wake any more"),
     "spans": ("gosnap.commands.spans", "the allocator: size classes, free slots, waste, large objects"),
     "info": ("gosnap.commands.info", "target, collector, self-checks, and where the RSS went"),
     "demo": ("gosnap.commands.demo", "build a small leaking Go program, capture it, explain"),

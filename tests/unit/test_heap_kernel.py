@@ -19,16 +19,25 @@ def edges_of(fake: FakeHeap, heap: Heap) -> tuple[dict[int, list[int]], tuple]:
     degree = np.zeros(heap.nobjects, np.uint32)
     result = scan_spans(heap, fake.rtypes, 0, len(fake.spans), degree)
     targets = np.frombuffer(result[0], np.uint32).tolist()
+    steps = np.frombuffer(result[1], np.uint16).astype(np.int64)
+    far = np.frombuffer(result[2], np.uint64).reshape(-1, 2)
+    assert np.flatnonzero(steps == 0xFFFF).tolist() == far[:, 0].tolist()
+    steps[far[:, 0].astype(np.int64)] = far[:, 1]
     addresses = np.zeros(max(heap.nobjects, 1), np.uint64)
     heap.addresses(addresses)
     out: dict[int, list[int]] = {}
     at = 0
     for i in range(heap.nobjects):
         n = int(degree[i])
+        # each reference is where it is said to be
+        where = np.uint64(addresses[i]) + np.cumsum(steps[at : at + n]).astype(np.uint64) * np.uint64(8)
+        words, there = np.zeros(n, np.uint64), np.zeros(n, np.uint8)
+        assert n == 0 or fake.space.gather(where, 8, words.view(np.uint8), there) == 0
+        assert [heap.find(int(w))[0] for w in words] == targets[at : at + n]
         out[int(addresses[i])] = sorted(int(addresses[t]) for t in targets[at : at + n])
         at += n
     assert at == len(targets)
-    return {a: t for a, t in out.items() if t}, result[1:]
+    return {a: t for a, t in out.items() if t}, result[3:]
 
 
 def test_objects_are_the_allocated_slots() -> None:

@@ -24,7 +24,7 @@ class HeapBits:
     def __init__(self, heap: Heap, arena: _U64, bitmap: _U64, nomore: _U64) -> None: ...
 
 class EdgeHandle(Buffer):
-    """Targets of edges as a read-only buffer of u32."""
+    """A column as a read-only buffer of u16, u32 or u64."""
 
     def __len__(self) -> int: ...
 
@@ -35,13 +35,16 @@ def scan_spans(
     span_hi: int,
     degree: _U32,
     heap_bits: HeapBits | None = None,
-) -> tuple[EdgeHandle, int, int, int, int, list[tuple[int, int]]]:
+) -> tuple[EdgeHandle, EdgeHandle, EdgeHandle, int, int, int, int, list[tuple[int, int]]]:
     """Pointers between objects, for the spans [span_lo, span_hi); several ranges may run in threads.
 
     Writes each object's out-degree to degree[object] (u32[nobjects]). Returns (targets as a u32 buffer in the
-    order of the objects, dangling pointers, bad type headers, objects scanned without a mask, slots that were
-    allocated but not yet published, up to 16 (object address, pointer) of the dangling ones). ``heap_bits``:
-    Go <= 1.21; without them, pointer bits are in the spans, malloc headers and types of Go >= 1.22.
+    order of the objects, steps as a u16 buffer, far steps as a u64 buffer, dangling pointers, bad type
+    headers, objects scanned without a mask, slots that were allocated but not yet published, up to 16 (object
+    address, pointer) of the dangling ones). A step is how many words an edge is behind the object's edge
+    before it, or behind the slot's begin; 0xFFFF stands for one that does not fit, of which the edge's number
+    and the step follow each other in the far steps. ``heap_bits``: Go <= 1.21; without them, pointer bits are
+    in the spans, malloc headers and types of Go >= 1.22.
 
     ValueError where the range or ``degree`` does not fit, ``types`` is not prepared, or ``heap_bits`` are
     of another heap. MemoryError.

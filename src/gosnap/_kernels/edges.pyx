@@ -2,7 +2,7 @@
 # cython: freethreading_compatible=True
 """Pointers between the objects of a Go heap. edges.pyi is the documentation."""
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
@@ -21,12 +21,18 @@ from gosnap._kernels.rtypes cimport RuntimeTypes, TypeInfo
 
 cdef enum:
     NAMED = 16      # dangling pointers that are told one by one
+    FAR = 0xFFFF    # a step that does not fit
 
 
 cdef struct EdgeBuf:
     uint32_t *dst
+    uint16_t *step
     int64_t n
     int64_t cap
+    uint64_t *far       # (edge, step) of steps that do not fit
+    int64_t far_n
+    int64_t far_cap
+    uint64_t word       # of the object's last edge
     int64_t dangling
     int64_t bad_headers
     int64_t conservative
@@ -36,17 +42,19 @@ cdef struct EdgeBuf:
 
 
 cdef class EdgeHandle:
-    """Owns the targets of scan_spans(); a buffer of u32."""
-    cdef uint32_t *dst
+    """Owns a column of scan_spans(); a buffer of u16, u32 or u64."""
+    cdef void *dst
     cdef Py_ssize_t n
+    cdef Py_ssize_t size
     cdef Py_ssize_t shape[1]
     cdef Py_ssize_t strides[1]
 
     @staticmethod
-    cdef EdgeHandle wrap(uint32_t *dst, int64_t n):
+    cdef EdgeHandle wrap(void *dst, int64_t n, Py_ssize_t size):
         cdef EdgeHandle h = EdgeHandle.__new__(EdgeHandle)
         h.dst = dst
         h.n = n
+        h.size = size
         return h
 
     def __dealloc__(self):
@@ -57,12 +65,12 @@ cdef class EdgeHandle:
 
     def __getbuffer__(self, Py_buffer *view, int flags):
         self.shape[0] = self.n
-        self.strides[0] = 4
+        self.strides[0] = self.size
         view.buf = self.dst
-        view.format = "I"
+        view.format = "H" if self.size == 2 else "I" if self.size == 4 else "Q"
         view.internal = NULL
-        view.itemsize = 4
-        view.len = self.n * 4
+        view.itemsize = self.size
+        view.len = self.n * self.size
         view.ndim = 1
         view.obj = self
         view.readonly = 1
@@ -131,7 +139,10 @@ def scan_spans(
     memset(&b, 0, sizeof(EdgeBuf))
     b.cap = 1 << 16
     b.dst = <uint32_t *>malloc(b.cap * 4)
-    if b.dst == NULL:
+    b.step = <uint16_t *>malloc(b.cap * 2)
+    if b.dst == NULL or b.step == NULL:
+        free(b.dst)
+        free(b.step)
         raise MemoryError
     degrees = &degree[0] if heap.nobjects else NULL
     with nogil:
@@ -141,8 +152,11 @@ def scan_spans(
                 break
     if err:
         free(b.dst)
+        free(b.step)
+        free(b.far)
         raise MemoryError
-    return (EdgeHandle.wrap(b.dst, b.n), b.dangling, b.bad_headers, b.conservative, b.unpublished,
+    return (EdgeHandle.wrap(b.dst, b.n, 4), EdgeHandle.wrap(b.step, b.n, 2),
+            EdgeHandle.wrap(b.far, 2 * b.far_n, 8), b.dangling, b.bad_headers, b.conservative, b.unpublished,
             [(b.dang_from[k], b.dang_to[k]) for k in range(min(b.dangling, NAMED))])
 
 
@@ -172,6 +186,7 @@ cdef int scan_span(
             word &= word - 1
             obj += 1
             before = b.n
+            b.word = 0
             err = 0
             if not heap.scannable(si, slot):
                 b.unpublished += 1
@@ -186,27 +201,59 @@ cdef int scan_span(
                 elif s.sizeclass == 1:
                     q = word_at(s.host + off)
                     if q:
-                        err = add_edge(heap, b, q, s.base + off)
+                        err = add_edge(heap, b, q, s.base + off, 0)
             if err < 0:
                 return -1
             degree[obj] = <uint32_t>(b.n - before)
     return 0
 
 
-cdef inline int add_edge(Heap heap, EdgeBuf *b, uint64_t q, uint64_t src) noexcept nogil:
-    """Take note of what the pointer q in the object at src points at."""
+cdef int grow(EdgeBuf *b) noexcept nogil:
+    cdef uint16_t *steps
+    cdef uint32_t *grown = <uint32_t *>realloc(b.dst, <size_t>b.cap * 2 * 4)
+    if grown == NULL:
+        return -1
+    b.dst = grown
+    steps = <uint16_t *>realloc(b.step, <size_t>b.cap * 2 * 2)
+    if steps == NULL:
+        return -1
+    b.step = steps
+    b.cap *= 2
+    return 0
+
+
+cdef int add_far(EdgeBuf *b, uint64_t step) noexcept nogil:
+    """Take note of a step that 16 bits do not hold."""
+    cdef uint64_t *grown
+    if b.far_n == b.far_cap:
+        grown = <uint64_t *>realloc(b.far, <size_t>(b.far_cap * 2 + 64) * 16)
+        if grown == NULL:
+            return -1
+        b.far = grown
+        b.far_cap = b.far_cap * 2 + 64
+    b.far[2 * b.far_n] = <uint64_t>b.n
+    b.far[2 * b.far_n + 1] = step
+    b.far_n += 1
+    return 0
+
+
+cdef inline int add_edge(Heap heap, EdgeBuf *b, uint64_t q, uint64_t src, uint64_t word) noexcept nogil:
+    """Take note of what the pointer q, a word of the object at src, points at."""
     cdef Py_ssize_t span
     cdef uint32_t slot
     cdef int64_t o = heap.object_at(q, &span, &slot)
-    cdef uint32_t *grown
+    cdef uint64_t step
     if o >= 0:
-        if b.n == b.cap:
-            grown = <uint32_t *>realloc(b.dst, <size_t>b.cap * 2 * 4)
-            if grown == NULL:
+        if b.n == b.cap and grow(b) < 0:
+            return -1
+        step = word - b.word
+        b.word = word
+        if step >= FAR:
+            if add_far(b, step) < 0:
                 return -1
-            b.dst = grown
-            b.cap *= 2
+            step = FAR
         b.dst[b.n] = <uint32_t>o
+        b.step[b.n] = <uint16_t>step
         b.n += 1
     elif o == FREE_MEMORY or o == FREE_SLOT:
         if b.dangling < NAMED:
@@ -223,15 +270,16 @@ cdef inline int scan_inline(Heap heap, EdgeBuf *b, SpanRow *s, uint64_t off) noe
     cdef uint64_t bits = s.host + s.hbits + (bit >> 6) * 8
     cdef uint64_t host = s.host + off
     cdef uint64_t m = word_at(bits) >> (bit & 63)
-    cdef uint64_t q
+    cdef uint64_t q, word
     if (bit & 63) + words > 64:
         m |= word_at(bits + 8) << (64 - (bit & 63))
     if words < 64:
         m &= (<uint64_t>1 << words) - 1
     while m:
-        q = word_at(host + <uint64_t>ctz(m) * 8)
+        word = <uint64_t>ctz(m)
+        q = word_at(host + word * 8)
         m &= m - 1
-        if q and add_edge(heap, b, q, s.base + off) < 0:
+        if q and add_edge(heap, b, q, s.base + off, word) < 0:
             return -1
     return 0
 
@@ -253,13 +301,14 @@ cdef inline int scan_typed(
     if t == NULL or not t.ok or t.size == 0 or t.ptrbytes == 0:
         b.bad_headers += 1
         return 0
-    return scan_masked(heap, b, t, host, size, s.base + off)
+    return scan_masked(heap, b, t, host, size, s.base + off, 1 if s.flags & SPAN_HEADER else 0)
 
 
 cdef int scan_masked(
-    Heap heap, EdgeBuf *b, TypeInfo *t, uint64_t host, uint64_t size, uint64_t src
+    Heap heap, EdgeBuf *b, TypeInfo *t, uint64_t host, uint64_t size, uint64_t src, uint64_t skipped
 ) noexcept nogil:
-    """Tile the type's pointer mask over the slot (typePointers.next, runtime/mbitmap.go)."""
+    """Tile the type's pointer mask over the slot (typePointers.next, runtime/mbitmap.go), whose first words
+    may have been skipped."""
     cdef uint64_t e = 0, i, words, m, q, k
     cdef int64_t dangling
     if t.mask == NULL:
@@ -268,7 +317,7 @@ cdef int scan_masked(
         dangling = b.dangling
         for i in range(size >> 3):
             q = word_at(host + i * 8)
-            if q and add_edge(heap, b, q, src) < 0:
+            if q and add_edge(heap, b, q, src, skipped + i) < 0:
                 return -1
         b.dangling = dangling
         return 0
@@ -288,7 +337,7 @@ cdef int scan_masked(
                 if k + 8 > size:
                     return 0
                 q = word_at(host + k)
-                if q and add_edge(heap, b, q, src) < 0:
+                if q and add_edge(heap, b, q, src, skipped + (k >> 3)) < 0:
                     return -1
             i += 64
         if t.size < 8:
@@ -303,7 +352,7 @@ cdef int scan_arena_bits(
     """Go <= 1.21: heapBitsForAddr and heapBits.next (runtime/mbitmap.go, 1.21)."""
     cdef uint64_t addr = s.base + off
     cdef uint64_t left = s.elemsize
-    cdef uint64_t word, idx, o, m, valid, nptr, c, q
+    cdef uint64_t word, idx, o, m, valid, nptr, c, q, w
     cdef const uint8_t *bm
     cdef const uint8_t *nm
     while left:
@@ -325,9 +374,10 @@ cdef int scan_arena_bits(
         elif nptr > valid and (nm[idx >> 3] >> (idx & 7)) & 1:
             left = valid * 8
         while m:
-            q = word_at(s.host + (addr - s.base) + <uint64_t>ctz(m) * 8)
+            w = ((addr - s.base - off) >> 3) + <uint64_t>ctz(m)
+            q = word_at(s.host + off + w * 8)
             m &= m - 1
-            if q and add_edge(heap, b, q, s.base + off) < 0:
+            if q and add_edge(heap, b, q, s.base + off, w) < 0:
                 return -1
         if valid == 0:
             return 0

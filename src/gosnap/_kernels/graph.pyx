@@ -169,7 +169,7 @@ cdef class Dominators:
     cdef uint32_t *ancestor
     cdef uint32_t *idom
     cdef uint32_t *stack
-    cdef int64_t *wide        # where the search stands in each node; then where predecessors begin; then bytes
+    cdef int64_t *wide        # where the search stands; then where predecessors begin; then bytes
     cdef uint32_t *pred
     cdef uint32_t *tail       # edges that were noted: where they begin
     cdef uint32_t *head       # and end: a number, or a leaf's node
@@ -246,7 +246,7 @@ cdef class Dominators:
     def heads(self, int64_t first, uint32_t[::1] node not None, uint64_t[::1] size not None,
               uint32_t[::1] count not None):
         """The nodes that dominate others, and all from ``first`` on; how many there are."""
-        cdef int64_t i, k
+        cdef int64_t i
         cdef int64_t found = 0
         cdef int64_t room = min(node.shape[0], size.shape[0], count.shape[0])
         cdef uint32_t number
@@ -515,13 +515,13 @@ cdef class Dominators:
         cdef uint64_t *bytes_ = <uint64_t *> self.wide
         cdef uint32_t *count = self.stack
         cdef uint32_t none = <uint32_t> self.graph.nodes
-        cdef int64_t i, k
+        cdef int64_t i, k, _
         cdef int64_t node = 0
         cdef uint32_t number, d
         memset(bytes_, 0, <size_t> self.n * 8)
         memset(count, 0, <size_t> self.n * 4)
         for k in range(run.shape[0]):
-            for i in range(run[k]):
+            for _ in range(run[k]):
                 number = self.number[node]
                 if number == LEAF:
                     number = idom[node]

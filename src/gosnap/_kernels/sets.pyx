@@ -60,7 +60,7 @@ def retained_by_sets(
     cdef const int64_t *offset = graph.offset
     cdef const uint32_t *target = graph.target
     cdef Ways w
-    cdef int64_t i, k, e
+    cdef int64_t i, k, e, _
     cdef int64_t v = 0, sized = 0
     cdef uint64_t lost, have
     cdef uint32_t u
@@ -85,7 +85,7 @@ def retained_by_sets(
             for e in range(offset[u], offset[u + 1]):
                 w.arrive(target[e], have, member[target[e]], offset[target[e]] == offset[target[e] + 1])
         for k in range(run.shape[0]):
-            for i in range(run[k]):
+            for _ in range(run[k]):
                 lost = ~w.ways[v]
                 if not lost & REACHED:
                     while lost:

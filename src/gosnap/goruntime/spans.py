@@ -68,6 +68,17 @@ class Spans:
         return (self.spanclass & 1).astype(bool)
 
     @property
+    def headers(self) -> npt.NDArray[np.uint8]:
+        """1 for spans whose slots begin with a malloc header (runtime/mbitmap.go, Go >= 1.22)."""
+        if not self.in_span_bits:
+            return np.zeros(len(self), np.uint8)
+        small = ~self.noscan & (self.size_class != 0)
+        headers: npt.NDArray[np.uint8] = (small & (self.elemsize > MIN_SIZE_FOR_MALLOC_HEADER)).astype(
+            np.uint8
+        )
+        return headers
+
+    @property
     def size_class(self) -> npt.NDArray[np.uint8]:
         """Size class, 0 for large objects."""
         return self.spanclass >> np.uint8(1)
@@ -215,10 +226,9 @@ def build_heap(spans: Spans, space: AddressSpace, kernel_space: Space) -> tuple[
             host[i] = address
     noscan = spans.noscan
     small = spans.size_class != 0
-    headers = np.zeros(n, np.uint8)
+    headers = spans.headers
     hbits = np.zeros(n, np.uint64)
     if spans.in_span_bits:
-        headers = (~noscan & small & (spans.elemsize > MIN_SIZE_FOR_MALLOC_HEADER)).astype(np.uint8)
         inspan = ~noscan & small & (spans.elemsize <= MIN_SIZE_FOR_MALLOC_HEADER)
         # spanHeapBitsRange (runtime/mbitmap.go): the last 1/64 of the span, below the inline mark bits if any
         at = room - room // np.uint64(64) - np.where(inline_marked(spans), 128, 0).astype(np.uint64)

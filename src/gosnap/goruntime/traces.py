@@ -1,5 +1,6 @@
 """Stack traces as the runtime prints them; goroutines that stand in the same place share one."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,27 +16,33 @@ Trace = tuple[Line, ...]
 @dataclass
 class Traces:
     """``of``: u32 per goroutine, its row in ``traces`` (innermost line first). ``created``: where each was
-    started, None for the first one and for those of C."""
+    started, None for the first one and for those of C. ``frame_lines``: for each goroutine's frames, the line
+    of the frame's own function: calls that were inlined into it come before."""
 
     of: npt.NDArray[np.uint32]
     traces: list[Trace]
     created: list[Line | None]
+    frame_lines: list[tuple[int, ...]]
 
 
 def read_traces(functions: Functions, goroutines: Goroutines, stacks: list[Stack]) -> Traces:
     """The traces of all goroutines."""
     lines: dict[int, list[Line]] = {}
-    by_place: dict[tuple[int, ...], int] = {}
+    by_place: dict[tuple[int, ...], tuple[int, tuple[int, ...]]] = {}
+    frame_lines = []
     rows: dict[Trace, int] = {}
     of = np.zeros(len(goroutines), np.uint32)
     for row, stack in enumerate(stacks):
         place = tuple(f.call_pc for f in stack.frames)
         if place not in by_place:
-            trace = tuple(line for f in stack.frames for line in _lines(lines, f))
-            by_place[place] = rows.setdefault(trace, len(rows))
-        of[row] = by_place[place]
+            parts = [_lines(lines, f) for f in stack.frames]
+            trace = tuple(line for part in parts for line in part)
+            ends = tuple(n - 1 for n in itertools.accumulate(len(part) for part in parts))
+            by_place[place] = rows.setdefault(trace, len(rows)), ends
+        of[row], ends = by_place[place]
+        frame_lines.append(ends)
     created = [_created(functions, pc) for pc in goroutines["gopc"].tolist()]
-    return Traces(of, list(rows), created)
+    return Traces(of, list(rows), created, frame_lines)
 
 
 def _lines(known: dict[int, list[Line]], frame: Frame) -> list[Line]:

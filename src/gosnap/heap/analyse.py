@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from gosnap._kernels.edges import HeapBits, scan_spans
+from gosnap._kernels.edges import EdgeHandle, HeapBits, scan_spans
 from gosnap._kernels.heap import Heap
 from gosnap._kernels.memory import Space
 from gosnap._kernels.rtypes import RuntimeTypes
@@ -35,7 +35,9 @@ SCAN_THREADS = 2
 
 @dataclass
 class Analysis:
-    """A heap, decoded. ``degree``, ``targets``: the reference graph as CSR. ``otype``: a type per object."""
+    """A heap, decoded. ``degree``, ``targets``: the reference graph as CSR; ``steps``, ``far``: where
+    in its object each reference is (``edges.scan_spans``; (n, 2): edge and step). ``otype``: a type per
+    object."""
 
     program: GoProgram
     heap: Heap
@@ -44,6 +46,8 @@ class Analysis:
     checks: dict[str, int]
     degree: npt.NDArray[np.uint32]
     targets: list[npt.NDArray[np.uint32]]
+    steps: list[npt.NDArray[np.uint16]]
+    far: npt.NDArray[np.uint64]
     otype: npt.NDArray[np.uint32]
     rows: list[TypeRow]
     owners: Ownership | None
@@ -104,7 +108,7 @@ def analyse(
     degree = np.zeros(heap.nobjects, np.uint32)
     parts = _scan(heap, rtypes, spans, degree, heap_bits)
     clock.done("edges")
-    targets = [np.frombuffer(p[0], np.uint32) for p in parts]
+    targets = [np.frombuffer(memoryview(p.targets), np.uint32) for p in parts]
     # two walks over the same graph, which need nothing of each other
     with ThreadPoolExecutor(1, thread_name_prefix="gosnap-owners") as pool:
         owning = pool.submit(_owners, program, heap, spans, degree, targets)
@@ -115,8 +119,8 @@ def analyse(
     live = None if owners is None else owners.live
     rows = name_rows(program, heap.aggregate(otype, spans.spanclass), _live(heap, otype, spans, live))
     checks = {
-        "dangling_pointers": sum(p[1] for p in parts),
-        "bad_type_headers": sum(p[2] for p in parts),
+        "dangling_pointers": sum(p.dangling for p in parts),
+        "bad_type_headers": sum(p.bad_headers for p in parts),
         "span_count_mismatches": mismatches,
     }
     return Analysis(
@@ -130,9 +134,11 @@ def analyse(
         otype=otype,
         rows=rows,
         owners=owners,
-        conservative=sum(p[3] for p in parts),
-        unpublished=sum(p[4] for p in parts),
-        dangling=[d for p in parts for d in p[5]][:16],
+        steps=[np.frombuffer(memoryview(p.steps), np.uint16) for p in parts],
+        far=_far(parts),
+        conservative=sum(p.conservative for p in parts),
+        unpublished=sum(p.unpublished for p in parts),
+        dangling=[d for p in parts for d in p.named][:16],
         timings_us=clock.timings,
         keep=keep,
     )
@@ -171,7 +177,7 @@ def _scan(
     spans: Spans,
     degree: npt.NDArray[np.uint32],
     heap_bits: HeapBits | None,
-) -> list[tuple]:  # type: ignore[type-arg]
+) -> list["_Part"]:
     """Scan for pointers in threads, each over spans of about the same scannable bytes."""
     weight = np.where(spans.noscan, 0, spans.npages).astype(np.int64).cumsum()
     total = int(weight[-1]) if len(weight) else 0
@@ -182,7 +188,32 @@ def _scan(
             pool.submit(scan_spans, heap, rtypes, lo, hi, degree, heap_bits)
             for lo, hi in itertools.pairwise(bounds)
         ]
-        return [j.result() for j in jobs]
+        return [_Part(*j.result()) for j in jobs]
+
+
+class _Part(NamedTuple):
+    """What ``scan_spans`` returns."""
+
+    targets: EdgeHandle
+    steps: EdgeHandle
+    far: EdgeHandle
+    dangling: int
+    bad_headers: int
+    conservative: int
+    unpublished: int
+    named: list[tuple[int, int]]
+
+
+def _far(parts: list[_Part]) -> npt.NDArray[np.uint64]:
+    """(edge, step) of far steps over all parts."""
+    out = [np.zeros((0, 2), np.uint64)]
+    before = 0
+    for p in parts:
+        pairs = np.frombuffer(memoryview(p.far), np.uint64).reshape(-1, 2).copy()
+        pairs[:, 0] += np.uint64(before)
+        out.append(pairs)
+        before += len(p.targets)
+    return np.concatenate(out)
 
 
 def _load_heap_bits(program: GoProgram, space: AddressSpace, heap: Heap) -> tuple[HeapBits, list[object]]:

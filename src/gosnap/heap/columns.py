@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gosnap.binary.names import Names
 from gosnap.binary.types import TypeTable
 from gosnap.errors import GosnapError
 from gosnap.heap import schema
@@ -42,7 +43,7 @@ class Columns:
     @cached_property
     def counts(self) -> U32:
         """Objects per span."""
-        return self.column("spans.counts", "<u4").astype(np.uint32)
+        return self.column("spans.counts", "<u4").astype(np.uint32, copy=False)
 
     @cached_property
     def first(self) -> I64:
@@ -57,7 +58,7 @@ class Columns:
     @cached_property
     def elemsize(self) -> U64:
         """Slot size of each span."""
-        column = self.column("spans.elemsize", "<u8").astype(np.uint64)
+        column = self.column("spans.elemsize", "<u8").astype(np.uint64, copy=False)
         if len(column) != len(self.counts):
             raise self.wrong("columns of the spans differ in length")
         return column
@@ -70,7 +71,7 @@ class Columns:
     @cached_property
     def types(self) -> U32:
         """The type of each object (see ``roles``)."""
-        column = self.column("objects.type", "<u4").astype(np.uint32)
+        column = self.column("objects.type", "<u4").astype(np.uint32, copy=False)
         if len(column) != self.objects:
             raise self.wrong("objects.type does not fit the spans")
         return column
@@ -78,20 +79,20 @@ class Columns:
     @cached_property
     def references(self) -> tuple[I64, U32]:
         """References between objects as CSR."""
-        degree = self.column("edges.degree", "<u4").astype(np.uint32)
-        target = self.column("edges.target", "<u4").astype(np.uint32)
+        degree = self.column("edges.degree", "<u4").astype(np.uint32, copy=False)
+        target = self.column("edges.target", "<u4").astype(np.uint32, copy=False)
         if len(degree) != self.objects or int(degree.sum(dtype=np.int64)) != len(target):
             raise self.wrong("the references do not fit the objects")
         return adjacency(degree, [target])
 
     @cached_property
     def _bits(self) -> U64:
-        return self.column("objects.bitmap", "<u8").astype(np.uint64)
+        return self.column("objects.bitmap", "<u8").astype(np.uint64, copy=False)
 
     @cached_property
     def _word0(self) -> I64:
         """First word of each span in the bitmap."""
-        nelems = self.column("spans.nelems", "<u8").astype(np.int64)
+        nelems = self.column("spans.nelems", "<u8").astype(np.int64, copy=False)
         return np.concatenate([[0], np.cumsum((nelems + 63) // 64)])
 
     def span_of(self, objects: I64) -> I64:
@@ -114,7 +115,7 @@ class Columns:
 
     def at(self, address: int) -> int:
         """The object that holds an address; -1 where there is none."""
-        base = self.column("spans.base", "<u8").astype(np.uint64)
+        base = self.column("spans.base", "<u8").astype(np.uint64, copy=False)
         if not 0 <= address < 1 << 64:
             return -1
         span = int(np.searchsorted(base, np.uint64(address), side="right")) - 1
@@ -143,6 +144,75 @@ class Columns:
         key = int(self.types[index])
         return self._names.get(key, "") if key else "untyped"
 
+    def has_header(self, index: int) -> bool:
+        """Whether an object's slot begins with a malloc header."""
+        headers = self.column("spans.headers", "|u1")
+        span = int(self.span_of(np.array([index]))[0])
+        return span < len(headers) and bool(headers[span])
+
+    def headers_of(self, objects: I64) -> I64:
+        """The same of many: 1 or 0."""
+        headers = self.column("spans.headers", "|u1").astype(np.int64, copy=False)
+        if len(headers) != len(self.counts):
+            raise self.wrong("columns of the spans differ in length")
+        return headers[self.span_of(objects)]
+
+    @cached_property
+    def edge_start(self) -> I64:
+        """First reference of each object, and their number at the end."""
+        return self.references[0]
+
+    def edges_of(self, index: int) -> tuple[int, int]:
+        """(first, number) of an object's references."""
+        start = int(self.edge_start[index])
+        return start, int(self.edge_start[index + 1]) - start
+
+    @cached_property
+    def far_steps(self) -> tuple[U64, U64]:
+        """(reference, step) where a step did not fit, sorted."""
+        edge = self.column("edges.far_edge", "<u8").astype(np.uint64, copy=False)
+        step = self.column("edges.far_step", "<u8").astype(np.uint64, copy=False)
+        if len(edge) != len(step) or bool((edge >= len(self.references[1])).any()):
+            raise self.wrong("far steps of references that are not there")
+        return edge, step
+
+    @cached_property
+    def captures(self) -> tuple[I64, I64, I64, Names]:
+        """What closures capture, as binary.dwarf.Closures has it: start, offset, type, names."""
+        start = self.column("closures.start", "<i8").astype(np.int64, copy=False)
+        offset = self.column("closures.offset", "<i8").astype(np.int64, copy=False)
+        rows = self.column("closures.type", "<i4").astype(np.int64, copy=False)
+        try:
+            names = Names.from_columns(
+                {
+                    "name_bytes": self.reader.array("closures.name_bytes"),
+                    "name_offset": self.reader.array("closures.name_offset"),
+                },
+                "name",
+            )
+        except ValueError as e:
+            raise self.wrong(f"the names of captured variables make no sense ({e})") from None
+        count = len(rows)
+        if (
+            not len(start)
+            or int(start[0]) != 0
+            or int(start[-1]) != count
+            or bool((np.diff(start) < 0).any())
+            or not len(offset) == count == len(names)
+            or bool((rows < 0).any())
+        ):
+            raise self.wrong("the captured variables do not fit the functions")
+        return start, offset, rows, names
+
+    def local_name(self, root: int) -> str:
+        """The variable that a root on a stack is, or is in; "" where DWARF does not say."""
+        if not self.reader.has("roots.name"):
+            return ""
+        number = int(self.column("roots.name", "<u4")[root])
+        names = self.reader.json("answers.locals")
+        schema.check(names, [str], f"{self.reader.path}: answers.locals")
+        return str(names[number - 1]) if 0 < number <= len(names) else ""
+
     def size(self, index: int) -> int:
         """Slot size of one object."""
         return int(self.elemsize[int(self.span_of(np.array([index]))[0])])
@@ -158,7 +228,7 @@ class Columns:
 
     def global_type(self, row: int) -> tuple[str, int]:
         """(name of the type, bytes) of a package variable."""
-        types = self.column("globals.type", "<i4").astype(np.int64)
+        types = self.column("globals.type", "<i4").astype(np.int64, copy=False)
         if not 0 <= row < len(types) or not 0 <= int(types[row]) < len(self.static_types):
             return "", 0
         return self.static_types.name[int(types[row])], int(self.static_types.size[int(types[row])])

@@ -145,7 +145,7 @@ def _group(tree: Tree, group: int) -> Row:
     elif kind is GroupKind.GOROUTINE and ref < len(tree.goroutines):
         g = tree.goroutines[ref]
         shallow = g.stack_bytes
-        name += f" {tree.place(g.trace)}"
+        name += f" {tree.goroutines.where(g.place.trace)}"
     return {
         "object": f"{address:#x}" if address else "",
         "type": type_name,

@@ -12,6 +12,23 @@ from gosnap.heap import schema
 from gosnap.heap.columns import Columns
 
 Frame = dict[str, str]
+_LIBRARY = ("runtime.", "runtime/", "sync.", "sync/", "internal/", "time.", "syscall.", "os/signal.")
+
+
+@dataclass(frozen=True)
+class Place:
+    """What goroutines have in common that do the same in the same place."""
+
+    trace: int
+    state: str
+    """"running", "waiting", …"""
+    wait_reason: str
+    """The runtime's words, "chan receive"; "" for one that does not wait."""
+
+    @property
+    def label(self) -> str:
+        """What a person is told: the reason to wait, or the state."""
+        return self.wait_reason or self.state
 
 
 @dataclass(frozen=True)
@@ -21,20 +38,17 @@ class Goroutine:
 
     row: int
     id: int
-    state: str
-    wait_reason: str
+    place: Place
     wait_seconds: int
     stack_bytes: int
-    trace: int
     leaked: bool
 
     @property
     def label(self) -> str:
         """``goroutine 71 [chan receive, 12 minutes]``, as the runtime prints it."""
-        what = self.wait_reason or self.state
         minutes = self.wait_seconds // 60
         waited = "" if minutes < 1 else f", {minutes} minute{'s' * (minutes > 1)}"
-        return f"goroutine {self.id} [{what}{waited}]"
+        return f"goroutine {self.id} [{self.place.label}{waited}]"
 
 
 class GoTable:
@@ -52,7 +66,7 @@ class GoTable:
     @cached_property
     def ids(self) -> npt.NDArray[np.uint64]:
         """runtime.g.goid of each."""
-        return self._columns.column("goroutines.id", "<u8").astype(np.uint64)
+        return self._columns.column("goroutines.id", "<u8").astype(np.uint64, copy=False)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -62,20 +76,30 @@ class GoTable:
         """What is the same for many: reasons, lines, traces."""
         table = self._columns.reader.json("answers.goroutines")
         schema.check(table, schema.GOROUTINES, f"{self._columns.reader.path}: answers.goroutines")
-        lines = len(table["lines"])
-        if any(len(line) != 3 for line in table["lines"]) or any(
-            not 0 <= i < lines for trace in table["traces"] for i in trace
+        lines, traces = len(table["lines"]), len(table["traces"])
+        if (
+            any(len(line) != 3 for line in table["lines"])
+            or any(not 0 <= i < lines for trace in table["traces"] for i in trace)
+            or any(len(place) != 3 or not 0 <= place[0] < traces for place in table["places"])
         ):
-            raise self._columns.wrong("answers.goroutines: a trace of lines that are not there")
+            raise self._columns.wrong("answers.goroutines refers to what is not there")
         return dict(table)
 
     @cached_property
-    def trace_of(self) -> npt.NDArray[np.int64]:
-        """The trace of each goroutine."""
-        column = self._column("trace", "<u4").astype(np.int64)
-        if len(column) and int(column.max()) >= len(self.answers["traces"]):
-            raise self._columns.wrong("a goroutine with a trace that is not there")
+    def place_of(self) -> npt.NDArray[np.int64]:
+        """The place of each goroutine."""
+        column = self._column("place", "<u4").astype(np.int64, copy=False)
+        if len(column) and int(column.max()) >= len(self.answers["places"]):
+            raise self._columns.wrong("a goroutine in a place that is not there")
         return column
+
+    def place(self, row: int) -> Place:
+        """One of the places."""
+        trace, status, reason = self.answers["places"][row]
+        waits = status in (WAITING, LEAKED)
+        reasons = self.answers["reasons"]
+        known = reasons[reason] if 0 <= reason < len(reasons) else f"reason {reason}"
+        return Place(trace, STATES.get(status, "unknown"), known if waits else "")
 
     @cached_property
     def leaked(self) -> npt.NDArray[np.bool_]:
@@ -96,25 +120,40 @@ class GoTable:
         return self._line(i) if 0 <= i < len(self.answers["lines"]) else None
 
     @cached_property
-    def _facts(self) -> tuple[npt.NDArray[np.generic], ...]:
-        return (
-            self._column("status", "|u1"),
-            self._column("reason", "|u1"),
-            self._column("since", "<u8"),
-            self._column("stack_bytes", "<u8"),
-        )
+    def wait_seconds(self) -> npt.NDArray[np.int64]:
+        """How long each waits at least; -1 where that is not known."""
+        since = self._column("since", "<u8").astype(np.int64, copy=False)
+        waits = [bool(self.place(i).wait_reason) for i in range(len(self.answers["places"]))]
+        known = (since > 0) & np.array([*waits, False], bool)[self.place_of]
+        return np.where(known, np.maximum(self.answers["now"] - since, 0) // 1_000_000_000, -1)
+
+    @cached_property
+    def stack_bytes(self) -> npt.NDArray[np.int64]:
+        """Size of each stack."""
+        return self._column("stack_bytes", "<u8").astype(np.int64, copy=False)
 
     def __getitem__(self, row: int) -> Goroutine:
-        status, reason, since, stack = (int(column[row]) for column in self._facts)
-        waits = status in (WAITING, LEAKED)
-        reasons = self.answers["reasons"]
         return Goroutine(
             row=row,
             id=int(self.ids[row]),
-            state=STATES.get(status, "unknown"),
-            wait_reason=(reasons[reason] if reason < len(reasons) else f"reason {reason}") if waits else "",
-            wait_seconds=max(self.answers["now"] - since, 0) // 1_000_000_000 if waits and since else -1,
-            stack_bytes=stack,
-            trace=int(self.trace_of[row]),
+            place=self.place(int(self.place_of[row])),
+            wait_seconds=int(self.wait_seconds[row]),
+            stack_bytes=int(self.stack_bytes[row]),
             leaked=bool(self.leaked[row]),
+        )
+
+    def where(self, trace: int) -> str:
+        """The function of a trace that a person would look at: the innermost that is no library's."""
+        frames = self.frames(trace)
+        for frame in frames:
+            if not frame["function"].startswith(_LIBRARY):
+                return frame["function"]
+        return frames[-1]["function"] if frames else "(no frames)"
+
+    def is_system(self, trace: int) -> bool:
+        """Whether a trace is of the runtime's own goroutines (runtime.isSystemGoroutine): those that it
+        starts for the collector, finalizers and the like, while they do not run the program's code."""
+        frames = self.frames(trace)
+        return bool(frames) and all(
+            f["function"].startswith("runtime.") and f["function"] != "runtime.main" for f in frames
         )

@@ -33,7 +33,7 @@ class GroupKind(IntEnum):
     LEAKED = 3
     """Goroutines that nothing can wake any more."""
     PLACE = 4
-    """Goroutines that stand in the same place; a row of the traces."""
+    """Goroutines that wait for the same in the same place; a row of Groups.places."""
     GOROUTINE = 5
     """A row of the goroutines."""
     FINALIZERS = 6
@@ -55,13 +55,16 @@ _SINGLE = {
 @dataclass
 class Groups:
     """One row per group: ``kind``, ``ref`` (see GroupKind), ``parent`` (a row, or NONE). ``of_root``: the
-    group of each root; ``packages``: import paths. ``edges``: (group, object) of every root that holds an
-    object, each once, sorted."""
+    group of each root; ``packages``: import paths; ``places``: (trace, status, wait reason) that goroutines
+    share, ``place_of`` each goroutine's. ``edges``: (group, object) of every root that holds an object, each
+    once, sorted."""
 
     kind: npt.NDArray[np.uint8]
     ref: U32
     parent: U32
     packages: list[str]
+    places: list[tuple[int, int, int]]
+    place_of: U32
     of_root: U32
     edges: I64
 
@@ -94,7 +97,8 @@ def group_roots(
     held = objects >= 0
     where = np.flatnonzero((roots.kind == RootKind.GLOBAL) & held)
     of_root[where] = _group_globals(program, roots.address[where], rows, packages)
-    by_goroutine = _group_goroutines(roots, rows, leaked)
+    places, place_of = _places(roots)
+    by_goroutine = _group_goroutines(place_of, rows, leaked)
     on_stack = np.isin(roots.kind, (RootKind.STACK, RootKind.CONSERVATIVE, RootKind.GOROUTINE))
     of_root[on_stack] = by_goroutine[roots.owner[on_stack]]
     for root_kind, kind in _SINGLE.items():
@@ -112,6 +116,8 @@ def group_roots(
         ref=table[:, 1].astype(np.uint32),
         parent=table[:, 2].astype(np.uint32),
         packages=list(packages),
+        places=places,
+        place_of=place_of,
         of_root=of_root,
         edges=np.unique(pairs, axis=0),
     )
@@ -138,14 +144,23 @@ def _group_globals(
     return np.array([known[v] for v in unique.tolist()], np.uint32)[inverse]
 
 
-def _group_goroutines(roots: Roots, rows: _Rows, leaked: npt.NDArray[np.bool_]) -> U32:
+def _places(roots: Roots) -> tuple[list[tuple[int, int, int]], U32]:
+    """(trace, status, wait reason) that goroutines share, and the row of each goroutine."""
+    g = roots.goroutines
+    known: dict[tuple[int, int, int], int] = {}
+    keys = zip(roots.traces.of.tolist(), g.status.tolist(), g["waitreason"].tolist(), strict=True)
+    of = [known.setdefault(key, len(known)) for key in keys]
+    return list(known), np.array(of, np.uint32)
+
+
+def _group_goroutines(place_of: U32, rows: _Rows, leaked: npt.NDArray[np.bool_]) -> U32:
     """The group of each goroutine."""
-    out = np.zeros(len(roots.goroutines), np.uint32)
+    out = np.zeros(len(place_of), np.uint32)
     if not len(out):
         return out
     everything = rows.add(GroupKind.GOROUTINES)
     lost = rows.add(GroupKind.LEAKED, NONE, everything) if leaked.any() else NONE
-    for i, trace in enumerate(roots.traces.of.tolist()):
-        place = rows.add(GroupKind.PLACE, trace, lost if leaked[i] else everything)
-        out[i] = rows.add(GroupKind.GOROUTINE, i, place)
+    for i, place in enumerate(place_of.tolist()):
+        above = rows.add(GroupKind.PLACE, place, lost if leaked[i] else everything)
+        out[i] = rows.add(GroupKind.GOROUTINE, i, above)
     return out

@@ -21,6 +21,7 @@ from gosnap.errors import GosnapError
 from gosnap.goruntime.program import GoProgram
 from gosnap.goruntime.rtypes import rtype_name
 from gosnap.goruntime.sizeclasses import slot_sizes
+from gosnap.heap.maptypes import field_index, map_parts
 from gosnap.heap.roles import NO_ROW, ROLE_SHIFT, ROW_MASK, Role
 from gosnap.heap.typenames import object_kind, object_name
 
@@ -50,24 +51,6 @@ class KernelTypes:
     owner_role: npt.NDArray[np.uint8]
 
 
-class _Fields:
-    """Fields of a struct row by name."""
-
-    def __init__(self, types: TypeTable) -> None:
-        self.types = types
-
-    def index(self, row: int, name: str) -> int:
-        t = self.types
-        for i in range(int(t.field_start[row]), int(t.field_start[row + 1])):
-            if t.field_name[i] == name:
-                return i
-        return -1
-
-    def type_of(self, row: int, name: str) -> int:
-        i = self.index(row, name)
-        return int(self.types.field_type[i]) if i >= 0 else 0
-
-
 def kernel_types(types: TypeTable) -> KernelTypes:
     """Add to the type table what Go's static types do not say: parts of maps, atomic.Pointer, sync.Pool."""
     n = len(types.kind)
@@ -85,9 +68,8 @@ def kernel_types(types: TypeTable) -> KernelTypes:
         owner=np.zeros(n + 1, np.int32),
         owner_role=np.zeros(n + 1, np.uint8),
     )
-    fields = _Fields(types)
     for row in np.flatnonzero(types.kind == KIND_MAP).tolist():
-        _map_parts(types, fields, kt, row)
+        _map_parts(types, kt, row)
     for row in np.flatnonzero(types.kind == KIND_CHAN).tolist():
         impl = int(types.impl[row])
         if impl and not kt.owner[impl]:
@@ -118,7 +100,7 @@ def kernel_types(types: TypeTable) -> KernelTypes:
         # local and victim are unsafe.Pointers to [n]poolLocal, n in the next word (sync/pool.go)
         kt.elem[n] = local
         for name in ("local", "victim"):
-            i = fields.index(pool, name)
+            i = field_index(types, pool, name)
             if i >= 0:
                 kt.field_type[i] = n
     return kt
@@ -135,17 +117,14 @@ def _shaped(arguments: str) -> str:
     return f"[{','.join(parts)}]"
 
 
-def _map_parts(types: TypeTable, fields: _Fields, kt: KernelTypes, row: int) -> None:
-    impl = int(types.impl[row])
-    if not impl:
-        return
-    buckets = int(types.elem[fields.type_of(impl, "buckets")])
-    table = 0
-    if not buckets:  # a swiss map: dirPtr **table, table.groups.data *group (Go >= 1.24)
-        table = int(types.elem[int(types.elem[fields.type_of(impl, "dirPtr")])])
-        buckets = int(types.elem[fields.type_of(fields.type_of(table, "groups"), "data")])
-    kt.part[row] = buckets
-    for part, role in ((impl, Role.MAP), (buckets, Role.MAP_BUCKETS), (table, Role.MAP_TABLE)):
+def _map_parts(types: TypeTable, kt: KernelTypes, row: int) -> None:
+    found = map_parts(types, row)
+    kt.part[row] = found.buckets
+    for part, role in (
+        (found.header, Role.MAP),
+        (found.buckets, Role.MAP_BUCKETS),
+        (found.table, Role.MAP_TABLE),
+    ):
         if part and not kt.owner[part]:
             kt.owner[part], kt.owner_role[part] = row, role
 

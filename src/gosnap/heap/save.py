@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from gosnap._kernels.heap import Heap
 from gosnap.goruntime.functions import Line
 from gosnap.goruntime.goroutines import now
 from gosnap.goruntime.program import GoProgram
+from gosnap.goruntime.roots import RootKind, Roots
 from gosnap.goruntime.sizeclasses import PAGE_SIZE
 from gosnap.goruntime.spans import Spans
 from gosnap.heap.analyse import Analysis
@@ -28,6 +30,7 @@ def save_graph(writer: "Writer", a: Analysis) -> None:
     s = a.spans
     for name in (
         *("base", "npages", "elemsize", "nelems", "spanclass", "sweep", "counts", "large_type", "specials"),
+        "headers",
         *("manual_base", "manual_npages"),
     ):
         writer.add_array(f"spans.{name}", getattr(s, name))
@@ -37,11 +40,20 @@ def save_graph(writer: "Writer", a: Analysis) -> None:
     writer.add_array("objects.type", a.otype)
     writer.add_array("edges.degree", a.degree)
     writer.add_pieces("edges.target", "<u4", [t.data.cast("B") for t in a.targets if len(t)])
+    writer.add_pieces("edges.step", "<u2", [t.data.cast("B") for t in a.steps if len(t)])
+    writer.add_array("edges.far_edge", a.far[:, 0])
+    writer.add_array("edges.far_step", a.far[:, 1])
     if a.owners is not None:
         save_owners(writer, a.program, a.owners)
     dwarf = a.program.dwarf
     for name, column in dwarf.types.to_columns().items():
         writer.add_array(f"types.{name}", column)
+    c = dwarf.closures
+    writer.add_array("closures.start", c.start)
+    writer.add_array("closures.offset", c.offset)
+    writer.add_array("closures.type", c.type)
+    for name, column in c.capture_name.to_columns("name").items():
+        writer.add_array(f"closures.{name}", column)
     g = dwarf.globals
     writer.add_array("globals.address", (g.addr + np.uint64(a.program.bias)).astype(np.uint64))
     writer.add_array("globals.type", g.type)
@@ -55,6 +67,7 @@ def save_owners(writer: "Writer", program: GoProgram, owners: Ownership) -> None
     for name in ("address", "kind", "owner", "frame", "slot"):
         writer.add_array(f"roots.{name}", getattr(roots, name))
     writer.add_array("roots.object", owners.root_objects)
+    writer.add_array("roots.line", _lines(roots))
     writer.add_array("roots.group", groups.of_root)
     for name in ("kind", "ref", "parent"):
         writer.add_array(f"groups.{name}", getattr(groups, name))
@@ -68,11 +81,9 @@ def save_owners(writer: "Writer", program: GoProgram, owners: Ownership) -> None
     writer.add_array("dominators.objects", owners.head_objects)
     g = roots.goroutines
     writer.add_array("goroutines.id", g["goid"])
-    writer.add_array("goroutines.status", g.status.astype(np.uint8))
-    writer.add_array("goroutines.reason", g["waitreason"].astype(np.uint8))
     writer.add_array("goroutines.since", g["waitsince"])
     writer.add_array("goroutines.stack_bytes", g["stack.hi"] - g["stack.lo"])
-    writer.add_array("goroutines.trace", roots.traces.of)
+    writer.add_array("goroutines.place", groups.place_of)
     writer.add_array("goroutines.leaked", owners.leaked.astype(np.uint8))
     lines: dict[Line, int] = {}
     created = [-1 if c is None else lines.setdefault(c, len(lines)) for c in roots.traces.created]
@@ -84,10 +95,24 @@ def save_owners(writer: "Writer", program: GoProgram, owners: Ownership) -> None
             "reasons": g.reasons,
             "now": now(program),
             "packages": groups.packages,
+            "places": [list(place) for place in groups.places],
             "traces": traces,
             "lines": [[line.function, line.file, str(line.line)] for line in lines],
         },
     )
+
+
+def _lines(roots: Roots) -> npt.NDArray[np.int32]:
+    """For each root on a stack the line of the goroutine's trace that it belongs to; -1 for others."""
+    out = np.full(len(roots), -1, np.int32)
+    rows = np.flatnonzero(np.isin(roots.kind, (RootKind.STACK, RootKind.CONSERVATIVE)))
+    start = np.searchsorted(roots.owner[rows], np.arange(len(roots.goroutines) + 1))
+    for g, lines in enumerate(roots.traces.frame_lines):
+        mine = rows[start[g] : start[g + 1]]
+        if len(mine) and lines:
+            frame = np.minimum(roots.frame[mine], len(lines) - 1)
+            out[mine] = np.array(lines, np.int32)[frame]
+    return out
 
 
 def save_contents(writer: "Writer", program: GoProgram, heap: Heap, spans: Spans) -> None:

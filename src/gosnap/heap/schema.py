@@ -143,6 +143,7 @@ GOROUTINES = {
     "reasons": [str],
     "now": int,
     "packages": [str],
+    "places": [[int]],
     "traces": [[int]],
     "lines": [[str]],
 }

@@ -90,6 +90,32 @@ class Snapshot:
 
         return dominators_view(self, under=under, by=by, top=top)
 
+    def goroutines(self, leaked: bool = False, top: int | None = 20, frames: int | None = None) -> View:
+        """Goroutines by stack and state; ``leaked``: only those that nothing can wake any more."""
+        from gosnap.heap.goroutines import goroutines_view
+
+        return goroutines_view(self, leaked=leaked, top=top, frames=frames)
+
+    def goroutine(self, number: int) -> View:
+        """One goroutine, by its number: frames, and what they hold."""
+        from gosnap.heap.goroutines import goroutine_view
+
+        return goroutine_view(self, number)
+
+    def paths(
+        self,
+        what: str | int,
+        top: int | None = 5,
+        exclude: tuple[str, ...] = (),
+        redact: bool = False,
+    ) -> View:
+        """Shortest paths from the roots to the object at an address, or merged ones to all objects of a
+        type."""
+        from gosnap.heap.paths import paths_view
+
+        name = f"{what:#x}" if isinstance(what, int) else what
+        return paths_view(self, name, top=top, excluded=exclude, redact=redact)
+
     def info(self) -> View:
         """Target, collector, file, and the rows of the RSS."""
         info = self.meta["info"]

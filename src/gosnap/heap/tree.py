@@ -48,13 +48,13 @@ class Tree:
     @cached_property
     def group_kind(self) -> U8:
         """GroupKind of each group."""
-        kinds = self.columns.column("groups.kind", "|u1").astype(np.uint8)
+        kinds = self.columns.column("groups.kind", "|u1").astype(np.uint8, copy=False)
         if len(kinds) and int(kinds.max()) >= len(GroupKind):
             raise self.columns.wrong("a group of a kind that there is not")
         return kinds
 
     def _of_groups(self, name: str) -> U32:
-        column = self.columns.column(f"groups.{name}", "<u4").astype(np.uint32)
+        column = self.columns.column(f"groups.{name}", "<u4").astype(np.uint32, copy=False)
         if len(column) != len(self.group_kind):
             raise self.columns.wrong("columns of the groups differ in length")
         return column
@@ -75,8 +75,8 @@ class Tree:
     @cached_property
     def held(self) -> tuple[U32, U32]:
         """(group, object) of each root that holds an object, sorted by groups."""
-        group = self.columns.column("groups.edge_group", "<u4").astype(np.uint32)
-        held = self.columns.column("groups.edge_object", "<u4").astype(np.uint32)
+        group = self.columns.column("groups.edge_group", "<u4").astype(np.uint32, copy=False)
+        held = self.columns.column("groups.edge_object", "<u4").astype(np.uint32, copy=False)
         if len(group) != len(held) or (len(group) and int(group.max()) >= len(self.group_kind)):
             raise self.columns.wrong("groups hold objects that are not there")
         if len(held) and int(held.max()) >= self.objects:
@@ -92,7 +92,7 @@ class Tree:
     def idom(self) -> U32:
         """The immediate dominator of each node; the number of nodes where nothing but all roots together is
         above it, NONE for garbage."""
-        idom = self.columns.column("dominators.idom", "<u4").astype(np.uint32)
+        idom = self.columns.column("dominators.idom", "<u4").astype(np.uint32, copy=False)
         if len(idom) != self.nodes or bool(((idom > self.nodes) & (idom != NONE)).any()):
             raise self.columns.wrong("dominators.idom does not fit the objects")
         return idom
@@ -105,9 +105,9 @@ class Tree:
 
     @cached_property
     def _heads(self) -> tuple[U32, U64, U32]:
-        node = self.columns.column("dominators.heads", "<u4").astype(np.uint32)
-        size = self.columns.column("dominators.bytes", "<u8").astype(np.uint64)
-        count = self.columns.column("dominators.objects", "<u4").astype(np.uint32)
+        node = self.columns.column("dominators.heads", "<u4").astype(np.uint32, copy=False)
+        size = self.columns.column("dominators.bytes", "<u8").astype(np.uint64, copy=False)
+        count = self.columns.column("dominators.objects", "<u4").astype(np.uint32, copy=False)
         if not len(node) == len(size) == len(count) or (len(node) and int(node.max()) >= self.nodes):
             raise self.columns.wrong("columns of the dominators differ in length")
         if len(node) > 1 and not bool((node[1:] > node[:-1]).all()):
@@ -164,7 +164,7 @@ class Tree:
         weak[n:] = np.isin(self.group_kind, tuple(WEAK))
         strong = np.ones(n + count, np.uint8)
         strong[:n] = self.live
-        loosely = self.columns.column("objects.weakly_held", "<u4").astype(np.uint32)
+        loosely = self.columns.column("objects.weakly_held", "<u4").astype(np.uint32, copy=False)
         if len(loosely) and int(loosely.max()) >= n:
             raise self.columns.wrong("objects.weakly_held holds what is no object")
         strong[loosely] = 0
@@ -178,7 +178,7 @@ class Tree:
     @cached_property
     def weak(self) -> U32:
         """Objects that own only what nothing else does: sync.Pool's and the runtime's books."""
-        column = self.columns.column("objects.weak", "<u4").astype(np.uint32)
+        column = self.columns.column("objects.weak", "<u4").astype(np.uint32, copy=False)
         if len(column) and int(column.max()) >= self.objects:
             raise self.columns.wrong("objects.weak holds what is no object")
         return column
@@ -188,9 +188,9 @@ class Tree:
     @cached_property
     def _globals(self) -> tuple[U64, bytes, I64]:
         return (
-            self.columns.column("globals.address", "<u8").astype(np.uint64),
+            self.columns.column("globals.address", "<u8").astype(np.uint64, copy=False),
             self.columns.reader.read("globals.name_bytes"),
-            self.columns.column("globals.name_offset", "<i8").astype(np.int64),
+            self.columns.column("globals.name_offset", "<i8").astype(np.int64, copy=False),
         )
 
     def global_name(self, row: int) -> str:
@@ -219,17 +219,9 @@ class Tree:
             return f"globals of {self.package_name(ref)}"
         if kind is GroupKind.GOROUTINE and ref < len(self.goroutines):
             return self.goroutines[ref].label
-        if kind is GroupKind.PLACE and ref < len(self.goroutines.answers["traces"]):
-            return f"goroutines in {self.place(ref)}"
+        if kind is GroupKind.PLACE and ref < len(self.goroutines.answers["places"]):
+            return f"goroutines in {self.goroutines.where(self.goroutines.place(ref).trace)}"
         return _GROUP_NAMES.get(kind, "roots")
-
-    def place(self, trace: int) -> str:
-        """The innermost function of a trace that is not the runtime's or sync's."""
-        frames = self.goroutines.frames(trace)
-        for frame in frames:
-            if not frame["function"].startswith(("runtime.", "sync.", "internal/", "time.")):
-                return frame["function"]
-        return frames[-1]["function"] if frames else "(no frames)"
 
     def holders(self, node: int) -> list[str]:
         """The groups that hold an object directly."""

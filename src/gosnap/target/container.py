@@ -50,6 +50,9 @@ _MAX_DIRECTORY = 1 << 28
 # A mebibyte of zeros packs to about 50 bytes; what claims more than this is made to exhaust memory.
 _MAX_RATIO = 1 << 15
 _SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_WORTH_THREADS = 4
+_RECENT = 64
+"""Chunks that a reader keeps unpacked."""
 _AHEAD = 8
 """Chunks that may wait for a compressing thread."""
 
@@ -265,6 +268,7 @@ class Reader:
         self.path = path
         self._data = data
         self._sections = sections
+        self._recent: dict[tuple[str, int], bytes] = {}
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -333,11 +337,47 @@ class Reader:
     def array(self, name: str) -> npt.NDArray[Any]:
         """A section that is a column."""
         s = self._section(name)
-        raw = self.read(name)
         try:
-            return np.frombuffer(raw, np.dtype(s.dtype))
+            return self._bytes(s).view(np.dtype(s.dtype))
         except (TypeError, ValueError, SyntaxError):  # numpy's own parser raises the last
             raise GosnapError(f"{self.path}: section {name} is no column of {s.dtype!r}") from None
+
+    def _bytes(self, s: Section) -> npt.NDArray[np.uint8]:
+        """A whole section; large ones are unpacked by two threads."""
+        out = np.empty(s.raw_bytes, np.uint8)
+
+        def unpack(number: int) -> None:
+            chunk = _unpack(self.path, s.name, self._data, s.chunks[number])
+            out[number * CHUNK : number * CHUNK + len(chunk)] = np.frombuffer(chunk, np.uint8)
+
+        if len(s.chunks) < _WORTH_THREADS:
+            for i in range(len(s.chunks)):
+                unpack(i)
+        else:
+            with ThreadPoolExecutor(2, thread_name_prefix="gosnap-unpack") as pool:
+                for _ in pool.map(unpack, range(len(s.chunks))):
+                    pass
+        out.flags.writeable = False
+        return out
+
+    def part(self, name: str, start: int, stop: int) -> bytes:
+        """The bytes [start, stop) of a section, as far as it has them; reads only the chunks that hold
+        them."""
+        s = self._section(name)
+        out = []
+        for number in range(max(start, 0) // CHUNK, min((stop + CHUNK - 1) // CHUNK, len(s.chunks))):
+            chunk = self._chunk(s, number)
+            low = max(start - number * CHUNK, 0)
+            out.append(chunk[low : stop - number * CHUNK])
+        return b"".join(out)
+
+    def _chunk(self, section: Section, number: int) -> bytes:
+        key = (section.name, number)
+        if key not in self._recent:
+            if len(self._recent) >= _RECENT:
+                self._recent.pop(next(iter(self._recent)))
+            self._recent[key] = _unpack(self.path, section.name, self._data, section.chunks[number])
+        return self._recent[key]
 
     def verify(self) -> int:
         """Check every chunk of every section; returns the raw bytes. GosnapError names the first that is

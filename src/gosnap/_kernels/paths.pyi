@@ -1,0 +1,60 @@
+"""Shortest paths from the roots of a graph, and many of them merged into one tree.
+
+Everything is iterative: a path may be as long as there are nodes. Loops run without the GIL.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from gosnap._kernels.graph import Graph
+
+_U64 = npt.NDArray[np.uint64]
+_U16 = npt.NDArray[np.uint16]
+_U32 = npt.NDArray[np.uint32]
+_I64 = npt.NDArray[np.int64]
+_U8 = npt.NDArray[np.uint8]
+
+def shortest(graph: Graph, roots: _U32, shut: _U8, parent: _U32, via: _U32, order: _U32) -> int:
+    """Breadth first from the roots; nodes where ``shut`` (u8[n]) is not 0 are reached, but not left again.
+
+    parent[v] (u32[n]): the node before v on a shortest path; n for a root, 0xFFFFFFFF for what is not
+    reached. via[v] (u32[n]): the edge by which the path comes to v, where it is no root. order (u32[n]): the
+    nodes as they were reached. Returns how many were. ValueError where columns do not fit or edges are 2**32
+    - 1 or more.
+    """
+
+def chain(parent: _U32, node: int, out: _U32) -> int:
+    """The path up from a node, itself first, as far as there is room in ``out``; returns its whole length.
+
+    ValueError where the parents go round in a circle.
+    """
+
+def on_paths(parent: _U32, nodes: _U32, mark: _U8) -> int:
+    """Set mark[v] (u8[n]) to 1 for all that is on the paths up from these nodes; returns how many are."""
+
+def words(
+    step: _U16, far_edge: _U64, far_step: _U64, offset: _I64, edge: _I64, holder: _I64, out: _I64
+) -> None:
+    """The word of each of these references in its object: the sum of steps (``edges.scan_spans``) up to it.
+
+    ``offset``: i64[n + 1], the first reference of each object; ``edge``, ``holder``: i64[m]; writes i64[m].
+    Fast where references of one object follow each other in order. ValueError where a reference is not of its
+    holder.
+    """
+
+def number(key: _U64, out: _U32, first: _U32) -> int:
+    """Number keys in the order of their first occurrence.
+
+    ``key``: u64[n]; writes out[i] (u32[n]), the number of each, and first[k] (u32[n]), where number k is
+    first. Returns how many different ones there are. ValueError where columns do not fit. MemoryError.
+    """
+
+def merge(above: _I64, label: _U32, place: _U32, up: _U32, example: _U32, again: _U8) -> int:
+    """Merge nodes that have the same labels on their way from the roots.
+
+    ``above``: i64[n], the node above each, -1 for none; it comes before. ``label``: u32[n]. A node whose
+    label is that of the one above it is in the same place. Writes place[i] (u32[n]), and per place the one
+    above it (``up``, 0xFFFFFFFF for none), its first node (``example``), and 1 in ``again`` where nodes are
+    below others of the same place. Returns how many places there are: at most as many as fit; what is beyond
+    counts for the place above it. ValueError where columns do not fit. MemoryError.
+    """

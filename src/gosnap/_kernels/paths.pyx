@@ -1,0 +1,248 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: freethreading_compatible=True
+"""Shortest paths from the roots, and many of them merged into one tree. paths.pyi is the documentation."""
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memset
+
+from gosnap._kernels.graph cimport Graph
+from gosnap._kernels.memory cimport HASH
+
+cdef uint32_t NONE = 0xFFFFFFFF
+
+cdef enum:
+    FAR = 0xFFFF    # a step that did not fit (edges.scan_spans)
+
+
+def shortest(
+    Graph graph not None,
+    const uint32_t[::1] roots not None,
+    const uint8_t[::1] shut not None,
+    uint32_t[::1] parent not None,
+    uint32_t[::1] via not None,
+    uint32_t[::1] order not None,
+):
+    cdef int64_t n = graph.nodes
+    cdef const int64_t *offset = graph.offset
+    cdef const uint32_t *target = graph.target
+    cdef int64_t head = 0, tail = 0, i, e
+    cdef uint32_t v, w
+    if (shut.shape[0] < n or parent.shape[0] < n or via.shape[0] < n or order.shape[0] < n
+            or graph.edges >= NONE):
+        raise ValueError("paths: columns do not fit the nodes")
+    for i in range(roots.shape[0]):
+        if roots[i] >= <uint64_t> n:
+            raise ValueError("paths: a root that is no node")
+    with nogil:
+        for i in range(n):
+            parent[i] = NONE
+        for i in range(roots.shape[0]):
+            v = roots[i]
+            if parent[v] == NONE:
+                parent[v] = <uint32_t> n
+                via[v] = NONE
+                order[tail] = v
+                tail += 1
+        while head < tail:
+            v = order[head]
+            head += 1
+            if shut[v]:
+                continue
+            for e in range(offset[v], offset[v + 1]):
+                w = target[e]
+                if parent[w] == NONE:
+                    parent[w] = v
+                    via[w] = <uint32_t> e
+                    order[tail] = w
+                    tail += 1
+    return tail
+
+
+def chain(const uint32_t[::1] parent not None, uint32_t node, uint32_t[::1] out not None):
+    cdef int64_t n = parent.shape[0]
+    cdef int64_t length = 0
+    cdef uint32_t v = node
+    with nogil:
+        while v < n and length <= n:
+            if length < out.shape[0]:
+                out[length] = v
+            length += 1
+            v = parent[v]
+    if length > n:
+        raise ValueError("paths: parents in a circle")
+    return length
+
+
+def on_paths(
+    const uint32_t[::1] parent not None, const uint32_t[::1] nodes not None, uint8_t[::1] mark not None
+):
+    cdef int64_t n = parent.shape[0], i
+    cdef int64_t marked = 0
+    cdef uint32_t v
+    if mark.shape[0] < n:
+        raise ValueError("paths: columns do not fit the nodes")
+    with nogil:
+        for i in range(nodes.shape[0]):
+            v = nodes[i]
+            while v < n and not mark[v]:
+                mark[v] = 1
+                marked += 1
+                v = parent[v]
+    return marked
+
+
+def words(
+    const uint16_t[::1] step not None,
+    const uint64_t[::1] far_edge not None,
+    const uint64_t[::1] far_step not None,
+    const int64_t[::1] offset not None,
+    const int64_t[::1] edge not None,
+    const int64_t[::1] holder not None,
+    int64_t[::1] out not None,
+):
+    cdef int64_t n = edge.shape[0], i, e
+    cdef int64_t nodes = offset.shape[0] - 1
+    cdef int64_t lo, hi, mid
+    cdef int64_t total = 0
+    cdef bint good = True
+    if holder.shape[0] != n or out.shape[0] < n or far_edge.shape[0] != far_step.shape[0]:
+        raise ValueError("paths: columns do not fit the references")
+    with nogil:
+        e = -1
+        for i in range(n):
+            if not (0 <= holder[i] < nodes and offset[holder[i]] <= edge[i] < offset[holder[i] + 1]
+                    and 0 <= offset[holder[i]] and edge[i] < step.shape[0]):
+                good = False
+                break
+            # those of one object mostly follow each other: go on from the last
+            if not (i and holder[i] == holder[i - 1] and edge[i] >= e):
+                e = offset[holder[i]] - 1
+                total = 0
+            while e < edge[i]:
+                e += 1
+                if step[e] != FAR:
+                    total += step[e]
+                    continue
+                lo = 0
+                hi = far_edge.shape[0]
+                while lo < hi:
+                    mid = (lo + hi) >> 1
+                    if far_edge[mid] < <uint64_t> e:
+                        lo = mid + 1
+                    else:
+                        hi = mid
+                if lo == far_edge.shape[0] or far_edge[lo] != <uint64_t> e:
+                    good = False
+                    break
+                total += <int64_t> far_step[lo]
+            out[i] = total
+    if not good:
+        raise ValueError("paths: a reference that is not its object's, or a step that is missing")
+
+
+def number(const uint64_t[::1] key not None, uint32_t[::1] out not None, uint32_t[::1] first not None):
+    cdef int64_t n = key.shape[0], i
+    cdef int64_t count = 0
+    cdef uint64_t cap = 1 << 16, h, j
+    cdef uint32_t *table
+    cdef uint32_t *grown
+    if out.shape[0] < n or first.shape[0] < n or n >= NONE:
+        raise ValueError("paths: columns do not fit the keys")
+    table = <uint32_t *> malloc(cap * 4)
+    if table == NULL:
+        raise MemoryError
+    with nogil:
+        memset(table, 0xFF, cap * 4)
+        for i in range(n):
+            if i and key[i] == key[i - 1]:
+                out[i] = out[i - 1]
+                continue
+            if <uint64_t> count * 2 >= cap:
+                grown = <uint32_t *> malloc(cap * 8)
+                if grown == NULL:
+                    break
+                free(table)
+                table = grown
+                cap *= 2
+                memset(table, 0xFF, cap * 4)
+                for j in range(<uint64_t> count):
+                    h = key[first[j]] * HASH
+                    h = (h ^ h >> 29) & (cap - 1)
+                    while table[h] != NONE:
+                        h = (h + 1) & (cap - 1)
+                    table[h] = <uint32_t> j
+            h = key[i] * HASH
+            h = (h ^ h >> 29) & (cap - 1)
+            while table[h] != NONE and key[first[table[h]]] != key[i]:
+                h = (h + 1) & (cap - 1)
+            if table[h] == NONE:
+                table[h] = <uint32_t> count
+                first[count] = <uint32_t> i
+                count += 1
+            out[i] = table[h]
+        else:
+            i = n
+    free(table)
+    if i < n:
+        raise MemoryError
+    return count
+
+
+def merge(
+    const int64_t[::1] above not None,
+    const uint32_t[::1] label not None,
+    uint32_t[::1] place not None,
+    uint32_t[::1] up not None,
+    uint32_t[::1] example not None,
+    uint8_t[::1] again not None,
+):
+    cdef int64_t n = above.shape[0], i
+    cdef int64_t places = 0
+    cdef int64_t room = min(up.shape[0], example.shape[0], again.shape[0])
+    cdef uint64_t cap = 1024, h, key
+    cdef uint32_t p, at
+    cdef uint32_t *table
+    if label.shape[0] != n or place.shape[0] != n or room < 1:
+        raise ValueError("paths: columns do not fit the nodes")
+    for i in range(n):
+        if above[i] >= i:
+            raise ValueError("paths: a node before the one above it")
+    while cap < 2 * <uint64_t> room:
+        cap *= 2
+    table = <uint32_t *> calloc(cap, 4)
+    if table == NULL:
+        raise MemoryError
+    with nogil:
+        memset(table, 0xFF, cap * 4)
+        for i in range(n):
+            p = NONE
+            if above[i] >= 0:
+                p = place[above[i]]
+                # a list, or a tree of like nodes, is one place however deep it is
+                if label[i] == label[above[i]]:
+                    place[i] = p
+                    again[p] = 1
+                    continue
+            key = (<uint64_t> p << 32 | label[i]) * HASH
+            h = (key ^ key >> 29) & (cap - 1)
+            while True:
+                at = table[h]
+                if at == NONE:
+                    if places == room:
+                        # no room for one more: it counts for the place above it
+                        place[i] = p if p != NONE else 0
+                        break
+                    table[h] = <uint32_t> places
+                    up[places] = p
+                    example[places] = <uint32_t> i
+                    again[places] = 0
+                    place[i] = <uint32_t> places
+                    places += 1
+                    break
+                if up[at] == p and label[example[at]] == label[i]:
+                    place[i] = at
+                    break
+                h = (h + 1) & (cap - 1)
+    free(table)
+    return places

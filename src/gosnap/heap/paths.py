@@ -1,0 +1,360 @@
+"""Why objects are alive: shortest paths from the roots, of one object, or merged of all objects of a type."""
+
+import difflib
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from gosnap._kernels.paths import chain, merge, number, on_paths, shortest
+from gosnap.errors import GosnapError
+from gosnap.heap.columns import Columns
+from gosnap.heap.exclude import exclude
+from gosnap.heap.groups import NONE, GroupKind
+from gosnap.heap.labels import Labels, words_of_edges
+from gosnap.heap.steps import Steps
+from gosnap.heap.tree import Tree
+from gosnap.heap.views import Row, View
+
+if TYPE_CHECKING:
+    from gosnap.heap.snapshot import Snapshot
+
+U32 = npt.NDArray[np.uint32]
+I64 = npt.NDArray[np.int64]
+_ENDS = 40
+"""Steps of a long path that are shown at each end."""
+_RUN = 6
+"""Steps through objects of one type from which on they become one."""
+_PLACES = 1 << 16
+
+
+def paths_view(
+    snapshot: "Snapshot",
+    what: str,
+    *,
+    top: int | None = 5,
+    excluded: tuple[str, ...] = (),
+    redact: bool = False,
+) -> View:
+    """Shortest paths from the roots to an object, given its address, or merged ones to all objects of a type.
+
+    Of an object: one path for each object or root that refers to it, the shortest first. Rows: steps, and
+    length, the number of references on the way. Steps: kind (root, field, element, key, value, item, capture,
+    part, word; repeat and more stand for many), label, object (address of what the step is in) and type; the
+    last is the object itself, kind target. Of a type: rows with objects and bytes, and steps that have both
+    too: how many of the objects are held through it. Totals: objects, bytes: of what was asked for;
+    retained_bytes of one object.
+
+    ``excluded``: "TYPE.field" of references that are not to be followed. ``redact``: neither keys nor
+    strings. The view's extra: target (name, object, type). GosnapError where there is no such object or type,
+    or no way to it.
+    """
+    columns = Columns(snapshot.reader)
+    tree = Tree(columns)
+    labels = Labels(columns, redact=redact)
+    address = _address(what)
+    if address is None:
+        _objects_of(snapshot, tree, what)
+        search = _Search(tree, excluded, labels, np.zeros(0, np.uint32))
+        return _of_type(snapshot, search, labels, what, top)
+    index = columns.at(address)
+    if index < 0:
+        raise GosnapError(
+            f"{snapshot.path}: no object at {what}",
+            "`gosnap dominators FILE` lists addresses; a type is given by its name: 'main.Session'",
+        )
+    if not tree.live[index]:
+        raise GosnapError(
+            f"{snapshot.path}: {what} ({columns.type_name(index)}) is garbage: nothing holds it",
+            "the next collection frees it",
+        )
+    search = _Search(tree, excluded, labels, np.array([index], np.uint32))
+    steps = Steps(tree, labels)
+    rows = [_row(search, steps, index, holder, edge) for holder, edge in search.holders(index, top)]
+    if not rows:
+        raise GosnapError(
+            f"{snapshot.path}: no way to {what} but by what --exclude leaves out", "leave an --exclude out"
+        )
+    more = search.holder_count(index) - len(rows)
+    retained, count = tree.retained_of(index)
+    totals = {
+        "objects": 1,
+        "bytes": columns.size(index),
+        "retained_bytes": retained,
+        "retained_objects": count,
+    }
+    view = View("paths", snapshot.meta["snapshot"], snapshot.meta["checks"], totals, rows)
+    view.left_out = {"rows": max(more, 0), "objects": 0, "bytes": 0}
+    view.extra = {
+        "target": {
+            "name": "",
+            "object": f"{columns.address(index):#x}",
+            "type": columns.type_name(index),
+        },
+        "contents": int(labels.contents.present),
+    }
+    return view
+
+
+def _address(what: str) -> int | None:
+    try:
+        value = int(what, 0)
+    except ValueError:
+        return None
+    return value if 0 <= value < 1 << 64 else None
+
+
+class _Search:
+    """A breadth-first tree of the references, in which the targets are not left again."""
+
+    def __init__(self, tree: Tree, excluded: tuple[str, ...], labels: Labels, shut: U32) -> None:
+        self.tree = tree
+        graph, self.offset, self.target = tree.graph
+        exclude(tree, labels, self.target, excluded)
+        n = graph.nodes
+        closed = np.zeros(n, np.uint8)
+        closed[shut] = 1
+        self.parent, self.via, self.order = (
+            np.empty(n, np.uint32),
+            np.empty(n, np.uint32),
+            np.empty(n, np.uint32),
+        )
+        self.reached = shortest(graph, tree.tops, closed, self.parent, self.via, self.order)
+
+    def _edges_to(self, index: int) -> tuple[I64, I64]:
+        """(edge, where it comes from) of all references to an object; of several from one the first."""
+        edge = np.flatnonzero(self.target == np.uint32(index))
+        source = np.searchsorted(self.offset, edge, side="right").astype(np.int64) - 1
+        keep = (source != index) & (self.parent[source] != np.uint32(NONE))
+        source, first = np.unique(source[keep], return_index=True)
+        return edge[keep][first], source
+
+    def holder_count(self, index: int) -> int:
+        """How many objects and roots refer to an object."""
+        return len(self._edges_to(index)[0])
+
+    def holders(self, index: int, top: int | None) -> list[tuple[int, int]]:
+        """(node, reference) of what refers to an object, the nearest to the roots first."""
+        edge, source = self._edges_to(index)
+        by = dict(zip(source.tolist(), edge.tolist(), strict=True))
+        marked = np.zeros(len(self.parent), bool)
+        marked[source] = True
+        order = self.order[: self.reached]
+        nearest = order[marked[order]][:top]
+        return [(int(v), by[int(v)]) for v in nearest]
+
+    def way(self, node: int) -> U32:
+        """The nodes from a root to this one."""
+        length = chain(self.parent, node, np.zeros(0, np.uint32))
+        nodes = np.empty(length, np.uint32)
+        chain(self.parent, node, nodes)
+        return nodes[::-1].copy()
+
+
+def _row(search: _Search, steps: Steps, index: int, holder: int, edge: int) -> Row:
+    """A path, each step of it; long ones without what is alike, or in the middle."""
+    way = np.append(search.way(holder), np.uint32(index))
+    n = search.tree.objects
+    groups = int((way >= n).sum())
+    objects = way[groups:].astype(np.int64)
+    via = search.via[objects].astype(np.int64)
+    via[-1] = edge
+    out = [steps.root(int(way[groups - 1]) - n, int(objects[0]))]
+    for low, high in _runs(search.tree.columns.types[objects]):
+        # the step into i lies in the object before it
+        shown = range(low, high)
+        if high - low > _RUN:
+            shown = range(low, low + 2)
+        for i in shown:
+            if i + 1 < len(objects):
+                out += steps.reference(int(objects[i]), int(via[i + 1]))
+        if high - low > _RUN:
+            out.append(steps.repeat(int(objects[low]), high - low - 2))
+            if high < len(objects):
+                out += steps.reference(int(objects[high - 1]), int(via[high]))
+    if len(out) > 2 * _ENDS:
+        out[_ENDS:-_ENDS] = [steps.more(len(out) - 2 * _ENDS)]
+    out.append(steps.target(index))
+    return {"length": len(objects), "steps": out}
+
+
+def _runs(types: U32) -> list[tuple[int, int]]:
+    """[low, high) of neighbours of one type."""
+    cuts = np.flatnonzero(types[1:] != types[:-1]) + 1
+    return list(itertools.pairwise([0, *cuts.tolist(), len(types)]))
+
+
+# ---------------------------------------------------------------------- all objects of a type
+
+
+@dataclass
+class _Merged:
+    """Places of the merged tree: the one above each, one of its nodes, whether its nodes hold each other,
+    what is held through it, and what of that it is itself."""
+
+    up: U32
+    example: I64
+    again: npt.NDArray[np.uint8]
+    objects: I64
+    size: I64
+    ends: I64
+    end_size: I64
+
+
+def _of_type(snapshot: "Snapshot", search: "_Search", labels: Labels, name: str, top: int | None) -> View:
+    tree, columns = search.tree, search.tree.columns
+    chosen = _objects_of(snapshot, tree, name)
+    chosen = chosen[search.parent[chosen] != np.uint32(NONE)]
+    if not len(chosen):
+        raise GosnapError(
+            f"{snapshot.path}: no way to any {name} but by what --exclude leaves out",
+            "leave an --exclude out",
+        )
+    merged = _merge(search, labels, chosen)
+    steps = Steps(tree, labels)
+    ends = np.flatnonzero(merged.ends)
+    order = ends[np.lexsort((ends, -merged.ends[ends], -merged.end_size[ends]))]
+    limit = len(order) if top is None else min(top, len(order))
+    rows = [_merged_row(search, merged, steps, int(i)) for i in order[:limit].tolist()]
+    sizes = columns.elemsize[columns.span_of(chosen)]
+    totals = {"objects": len(chosen), "bytes": int(sizes.sum())}
+    view = View("paths", snapshot.meta["snapshot"], snapshot.meta["checks"], totals, rows)
+    view.left_out = {
+        "rows": len(order) - limit,
+        "objects": int(merged.ends[order[limit:]].sum()),
+        "bytes": int(merged.end_size[order[limit:]].sum()),
+    }
+    view.extra = {
+        "target": {"name": name, "object": "", "type": name},
+        "contents": int(labels.contents.present),
+    }
+    return view
+
+
+def _objects_of(snapshot: "Snapshot", tree: Tree, name: str) -> I64:
+    table = tree.columns.type_table
+    keys = {
+        k
+        for k, n, typed in zip(table["key"], table["name"], table["typed"], strict=True)
+        if n == name and typed
+    }
+    if not keys:
+        names = sorted({n for n, live in zip(table["name"], table["live_objects"], strict=True) if live})
+        close = difflib.get_close_matches(name, names, 3, 0.5)
+        ends = [n for n in names if n.endswith(("." + name, "/" + name))]
+        found = list(dict.fromkeys(ends[:3] + close))[:3]
+        raise GosnapError(
+            f"{snapshot.path}: no objects of a type {name!r}",
+            "did you mean " + " or ".join(repr(n) for n in found) + "?"
+            if found
+            else "`gosnap types FILE` lists the types",
+        )
+    chosen = np.flatnonzero(np.isin(tree.columns.types, np.array(sorted(keys), np.uint32)) & tree.live)
+    if not len(chosen):
+        raise GosnapError(
+            f"{snapshot.path}: all objects of {name} are garbage: nothing holds them",
+            "`gosnap types FILE --garbage` lists what the next collection frees",
+        )
+    return chosen
+
+
+def _merge(search: _Search, labels: Labels, chosen: I64) -> _Merged:
+    """Paths to all of these objects, with those that look alike as one."""
+    tree = search.tree
+    nodes = tree.nodes
+    mark = np.zeros(nodes, np.uint8)
+    on_paths(search.parent, chosen.astype(np.uint32), mark)
+    order = search.order[: search.reached]
+    members = order[mark[order] != 0].astype(np.int64)
+    position = np.empty(nodes, np.uint32)
+    position[members] = np.arange(len(members), dtype=np.uint32)
+    parent = search.parent[members].astype(np.int64)
+    above = np.where(parent < nodes, position[np.minimum(parent, nodes - 1)].astype(np.int64), -1)
+    label = _labels(search, labels, members, parent)
+    place, up = np.zeros(len(members), np.uint32), np.zeros(_PLACES, np.uint32)
+    example, again = np.zeros(_PLACES, np.uint32), np.zeros(_PLACES, np.uint8)
+    count = merge(above, label, place, up, example, again)
+    at = place[position[chosen]].astype(np.int64)
+    size = tree.columns.elemsize[tree.columns.span_of(chosen)].astype(np.int64)
+    ends = np.bincount(at, minlength=count)
+    end_size = np.bincount(at, weights=size.astype(np.float64), minlength=count).astype(np.int64)
+    objects, total = ends.copy(), end_size.copy()
+    for i in range(count - 1, -1, -1):
+        if up[i] != np.uint32(NONE):
+            objects[up[i]] += objects[i]
+            total[up[i]] += total[i]
+    return _Merged(up[:count], members[example[:count]], again[:count], objects, total, ends, end_size)
+
+
+def _labels(search: _Search, labels: Labels, members: I64, parent: I64) -> U32:
+    """A number per node, the same for nodes that one would call the same: by type, and by the field in the
+    node above; of a goroutine by the place where it stands."""
+    tree = search.tree
+    n = tree.objects
+    types = tree.columns.types
+    out = np.zeros(len(members), np.int64)
+    groups = members >= n
+    kind, ref = tree.group_kind[members[groups] - n], tree.group_ref[members[groups] - n].astype(np.int64)
+    # goroutines in one place are one
+    ref[kind == GroupKind.GOROUTINE] = 0
+    out[groups] = (kind.astype(np.int64) << 32) | ref
+    first = np.flatnonzero(~groups & (parent >= n))
+    out[first] = (64 << 32) | types[members[first]].astype(np.int64)
+    inner = np.flatnonzero(~groups & (parent < n))
+    holder = parent[inner]
+    words = words_of_edges(tree.columns, search.via[members[inner]].astype(np.int64), holder)
+    skipped = tree.columns.headers_of(holder)
+    key = types[holder].astype(np.int64)
+    offset = words * 8 - skipped * 8
+    period = _period(labels, key)
+    inside = np.where(period > 0, offset % np.maximum(period, 1), np.maximum(offset, 0))
+    pairs, which = _numbered(key.astype(np.uint64) << np.uint64(32) | inside.astype(np.uint64))
+    names: dict[str, int] = {}
+    numbers = []
+    for pair in pairs.tolist():
+        found = labels.within(pair >> 32, pair & 0xFFFFFFFF)
+        numbers.append(names.setdefault(f"{found.kind} {found.text}", len(names)))
+    field = np.array([*numbers, 0], np.int64)[which]
+    out[inner] = ((128 + field) << 32) | types[members[inner]].astype(np.int64)
+    return _numbered(out.view(np.uint64))[1]
+
+
+def _numbered(key: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], U32]:
+    """(different keys, the number of each key)."""
+    out, first = np.empty(len(key), np.uint32), np.empty(len(key), np.uint32)
+    count = number(np.ascontiguousarray(key), out, first)
+    return key[first[:count]], out
+
+
+def _period(labels: Labels, key: I64) -> I64:
+    """After how many bytes the fields of an object of each type come again; 0 for never."""
+    known, which = _numbered(key.view(np.uint64))
+    return np.array([*(labels.period(k) for k in known.tolist()), 0], np.int64)[which]
+
+
+def _merged_row(search: _Search, merged: _Merged, steps: Steps, end: int) -> Row:
+    places = [end]
+    while merged.up[places[-1]] != np.uint32(NONE):
+        places.append(int(merged.up[places[-1]]))
+    places.reverse()
+    out: list[Row] = []
+    n = search.tree.objects
+    for i in places:
+        node = int(merged.example[i])
+        above = int(search.parent[node])
+        counts = {"objects": int(merged.objects[i]), "bytes": int(merged.size[i])}
+        if node >= n:
+            found = steps.group(node - n)
+        elif above >= n:
+            found = []  # the object that a root holds: the root's step says so
+        else:
+            found = steps.reference(above, int(search.via[node]), exact=False)
+        if merged.again[i]:
+            found = [{**step, "label": step["label"] + " (and so on)"} for step in found]
+        out += [{**step, **counts} for step in found]
+    counts = {"objects": int(merged.ends[end]), "bytes": int(merged.end_size[end])}
+    last = {**steps.target(int(merged.example[end])), "object": "", **counts}
+    out.append(last)
+    return {"objects": counts["objects"], "bytes": counts["bytes"], "steps": out}

@@ -1,0 +1,129 @@
+"""``gosnap paths`` as text."""
+
+from dataclasses import dataclass, field
+
+from gosnap.heap.views import Row, View
+from gosnap.report.text.shared import file_argument, heading, warn_untrusted
+from gosnap.report.text.table import Page
+from gosnap.report.text.units import clean, count, percent, plural, shorten, size
+
+_ARROW = " → "
+
+
+def render(page: Page, view: View, path: str) -> None:
+    """Paths, one below the other, or merged as a tree."""
+    heading(page, view.snapshot)
+    target, name = view.extra["target"], file_argument(path)
+    if target["object"]:
+        _one(page, view, name)
+    else:
+        _many(page, view, name)
+
+
+def _one(page: Page, view: View, name: str) -> None:
+    t, target = view.totals, view.extra["target"]
+    page.paragraph(
+        f"{target['object']} {clean(target['type'])}, {size(t['bytes'])}, keeps "
+        f"{size(t['retained_bytes'])} in {plural(t['retained_objects'], 'object')} alive"
+    )
+    if not view.extra["contents"]:
+        page.line("the snapshot was taken with --no-contents: keys and lengths are not known", "dim")
+    for row in view.rows:
+        page.line()
+        path_lines(page, row["steps"])
+    left = view.left_out["rows"]
+    if left:
+        page.line()
+        page.line(f"… and {plural(left, 'reference')} more to it (-n 0 shows all)", "dim")
+    warn_untrusted(page, view)
+    holders = [s["object"] for s in view.rows[0]["steps"] if s["object"] and s["kind"] != "target"]
+    commands = [f"gosnap dominators {name} --under {target['object']}"]
+    if holders:
+        commands.append(f"gosnap paths {name} {holders[-1]}")
+    page.next(*commands)
+
+
+def path_lines(page: Page, steps: list[Row], indent: str = "") -> None:
+    """One path as code would say it, broken between steps."""
+    parts = [clean(s["label"]) for s in steps[:-1]]
+    last = steps[-1]
+    # the last step's own type says what it leads to, unless that is not known from it
+    if len(steps) < 3 or not parts[-1].endswith(")") or last["kind"] != "target":
+        parts.append(clean(last["label"]))
+    width = page.width or 0
+    room = width - len(indent) - 2 if width else 0
+    line = ""
+    for i, part in enumerate(parts):
+        shown = shorten(part, room) if room else part
+        piece = (_ARROW if i else "") + shown
+        if room and line and len(line) + len(piece) > room:
+            page.line(indent + line)
+            line = "  → " + shorten(part, room - 4)
+        else:
+            line += piece
+    page.line(indent + line)
+
+
+def _many(page: Page, view: View, name: str) -> None:
+    t = view.totals
+    what = clean(view.extra["target"]["type"])
+    page.line(f"{plural(t['objects'], 'object')} of {what}, {size(t['bytes'])}, held by")
+    page.line()
+    tree = _Node("", 0, 0)
+    for row in view.rows:
+        tree.add(row["steps"])
+    rows = [
+        [count(n.objects), percent(n.objects, t["objects"]), size(n.size), "  " * depth + label]
+        for depth, label, n in tree.lines()
+    ]
+    page.table(["objects", "%", "bytes", "path"], rows, left=(3,), drop=(2,))
+    left = view.left_out
+    if left["rows"]:
+        page.line(
+            f"  … and {plural(left['rows'], 'path')} more: {plural(left['objects'], 'object')}, "
+            f"{size(left['bytes'])} (-n 0 shows all)",
+            "dim",
+        )
+    warn_untrusted(page, view)
+    page.next(f"gosnap dominators {name} --by type", f"gosnap suspects {name}")
+
+
+@dataclass
+class _Node:
+    """A place in the tree of merged paths."""
+
+    label: str
+    objects: int
+    size: int
+    below: dict[str, "_Node"] = field(default_factory=dict)
+
+    def add(self, steps: list[Row]) -> None:
+        """One path."""
+        node = self
+        for step in steps:
+            # a target is not the same place as a step of that name
+            key = f"{step['kind']} {step['label']}"
+            if key not in node.below:
+                node.below[key] = _Node(step["label"], step["objects"], step["bytes"])
+            node = node.below[key]
+
+    def lines(self) -> list[tuple[int, str, "_Node"]]:
+        """(depth, what to print, the place); places that branch nowhere share a line."""
+        out: list[tuple[int, str, _Node]] = []
+        todo = [(0, n) for n in self._sorted()]
+        while todo:
+            depth, node = todo.pop()
+            label, first = ("→ " if depth else "") + clean(node.label), node
+            while len(node.below) == 1:
+                (inner,) = node.below.values()
+                if inner.objects != node.objects:
+                    break
+                label += _ARROW + clean(inner.label)
+                node = inner
+            out.append((depth, label, first))
+            todo += [(depth + 1, n) for n in node._sorted()]
+        return out
+
+    def _sorted(self) -> list["_Node"]:
+        """The largest last."""
+        return sorted(self.below.values(), key=lambda n: (n.objects, n.size, n.label))
