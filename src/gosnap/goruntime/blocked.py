@@ -66,7 +66,8 @@ def read_waits(program: GoProgram, goroutines: Goroutines, stacks: list[Stack]) 
     for row in waiting.tolist():
         reason = goroutines.reason(row)
         first = int(goroutines["waiting"][row])
-        if reason in FOREVER:
+        if reason in FOREVER or (reason == "select" and not first):
+            # a select of nil channels alone puts nothing on the list
             out.on[row] = ()
             continue
         in_sync = reason in SYNC or (reason == SEMAPHORE and _in_sync(stacks[row]))

@@ -129,6 +129,13 @@ def _add_groups(offset: I64, target: U32, n: int, groups: Groups) -> tuple[I64, 
     return offset[: nodes + 1], target[: edges + len(pairs)], tops.astype(np.uint32)
 
 
+def _find(heap: Heap, addresses: U64) -> I64:
+    """The object at each address, or a number below 0."""
+    found = np.zeros(len(addresses), np.int64)
+    heap.find_all(np.ascontiguousarray(addresses), found)
+    return found
+
+
 def _objects_at(heap: Heap, addresses: set[int]) -> I64:
     found = np.zeros(len(addresses), np.int64)
     heap.find_all(np.array(sorted(addresses), np.uint64), found)
@@ -161,6 +168,9 @@ class _Marking:
         self._stack_owner = roots.owner[own]
         self._g = np.zeros(len(roots.goroutines), np.int64)
         heap.find_all(roots.goroutines.address, self._g)
+        weak = np.array([kind == "weak" for kind in roots.specials.kind], bool)
+        self._handles = _find(heap, roots.specials.words[weak, 0])
+        self._referents = _find(heap, roots.specials.object[weak])
 
     def run(self, waits: Waits, weak: I64, finalized: I64) -> tuple[Bools, U8]:
         """(which goroutines are leaked, which objects have an owner that is not weak)."""
@@ -182,7 +192,9 @@ class _Marking:
                 # what weak containers and finalizers hold can wake a goroutine too
                 every = strong.copy()
                 self._open(np.setdiff1d(weak, books), every)
-                self._mark(np.concatenate([self.objects[weak_roots], finalized]), every)
+                # a handle is only of use to who has a weak pointer
+                ready = weak_roots & (kinds != RootKind.WEAK_HANDLE)
+                self._mark(np.concatenate([self.objects[ready], finalized]), every)
                 self._wake(wakers, leaked, every)
             self._open(np.setdiff1d(books, weak), strong)
         self._mark(self.objects[~np.isin(kinds, _WEAK_KINDS) & (self.objects >= 0)], strong)
@@ -217,10 +229,20 @@ class _Marking:
         """Let go on, and mark from, what can be woken; until nothing more can."""
         while True:
             woken = wakers.woken(seen, len(asleep)) & asleep
-            if not woken.any():
+            if woken.any():
+                asleep &= ~woken
+                self._enter(woken, seen)
+            elif not self._by_weak_pointers(seen):
                 return
-            asleep &= ~woken
-            self._enter(woken, seen)
+
+    def _by_weak_pointers(self, seen: U8) -> bool:
+        """Mark what weak pointers lead to, which whoever has one may take hold of; whether there was
+        anything."""
+        both = (self._handles >= 0) & (self._referents >= 0)
+        handle, referent = self._handles[both], self._referents[both]
+        more = referent[((seen[handle] & SEEN) != 0) & (seen[referent] == 0)]
+        self._mark(more, seen)
+        return len(more) > 0
 
 
 class _Wakers:
