@@ -16,6 +16,7 @@ VERBS = {
     "ps": ("gosnap.commands.ps", "the Go processes here"),
     "capture": ("gosnap.commands.capture", "take a snapshot of a running process, or of a core"),
     "types": ("gosnap.commands.types", "objects and bytes by type, package, kind or size class"),
+    "suspects": ("gosnap.commands.suspects", "the few places that hold most, told in sentences"),
     "dominators": ("gosnap.commands.dominators", "who holds the memory: retained sizes of live objects"),
     "paths": ("gosnap.commands.paths", "why is it alive: paths from the roots to an object or to a type"),
     "goroutines": ("gosnap.commands.goroutines", "goroutines by stack; those that nothing can wake any more"),

@@ -18,8 +18,8 @@ WHOLE_OBJECTS = {
     "tiny-neighbour": "a value of less than 16 bytes without pointers shares its slot with others",
     "field-neighbour": "a mutex is in a structure of which something else is used",
 }
-# The closure of a finalizer or cleanup could be called as soon as its object is free; that only a leaked goroutine
-# holds that object is not taken into account.
+# The closure of a finalizer or cleanup could be called as soon as its object is free; that only a leaked
+# goroutine holds that object is not taken into account.
 SPECIALS = {"finalizer-own", "cleanup-own"}
 # A goroutine in state "coroutine" is taken as one that can go on: only who has its iter.Seq could tell.
 COROUTINES = {"iter-pull-blocked": 1, "iter-pull-dropped": 0}

@@ -19,6 +19,7 @@ AT = {
     "location": 0x02, "name": 0x03, "byte_size": 0x0B, "low_pc": 0x11, "high_pc": 0x12, "language": 0x13,
     "const_value": 0x1C, "upper_bound": 0x2F, "producer": 0x25, "abstract_origin": 0x31, "count": 0x37,
     "data_member_location": 0x38, "encoding": 0x3E, "external": 0x3F, "type": 0x49, "ranges": 0x55,
+    "inline": 0x20, "frame_base": 0x40, "rnglists_base": 0x74, "loclists_base": 0x8C,
     "data_bit_offset": 0x6B, "str_offsets_base": 0x72, "addr_base": 0x73, "go_kind": 0x2900,
     "go_key": 0x2901, "go_elem": 0x2902, "go_embedded_field": 0x2903, "go_runtime_type": 0x2904,
     "go_closure_offset": 0x2907,
@@ -28,7 +29,8 @@ FORM = {
     "string": 0x08, "block": 0x09, "block1": 0x0A, "data1": 0x0B, "flag": 0x0C, "sdata": 0x0D, "strp": 0x0E,
     "udata": 0x0F, "ref_addr": 0x10, "ref1": 0x11, "ref2": 0x12, "ref4": 0x13, "ref8": 0x14,
     "ref_udata": 0x15, "indirect": 0x16, "sec_offset": 0x17, "exprloc": 0x18, "flag_present": 0x19,
-    "strx": 0x1A, "addrx": 0x1B, "data16": 0x1E, "line_strp": 0x1F, "ref_sig8": 0x20,
+    "strx": 0x1A, "addrx": 0x1B, "loclistx": 0x22, "rnglistx": 0x23,
+    "data16": 0x1E, "line_strp": 0x1F, "ref_sig8": 0x20,
     "implicit_const": 0x21, "strx1": 0x25, "strx2": 0x26, "strx3": 0x27, "strx4": 0x28, "addrx1": 0x29,
     "addrx2": 0x2A, "addrx3": 0x2B, "addrx4": 0x2C,
 }  # fmt: skip
@@ -160,7 +162,7 @@ class Dwarf:
             value = self.address(value)
         if form == "string":
             return value.encode() + b"\0" if isinstance(value, str) else value + b"\0"
-        if form in ("udata", "strx", "addrx"):
+        if form in ("udata", "strx", "addrx", "loclistx", "rnglistx"):
             return uleb(value)
         if form == "sdata":
             return sleb(value)

@@ -50,8 +50,8 @@ class Scan:
     def functions_columns(self) -> dict[str, bytearray]:
         """Functions with code, in the section's order.
 
-        low u64, high u64, name u64, capture_start i64[n + 1], capture_offset i64, capture_type i32,
-        capture_name u64.
+        low u64, high u64, die u64 (the entry's offset in the section), name u64, capture_start i64[n + 1],
+        capture_offset i64, capture_type i32, capture_name u64.
         """
 
     def names(self, refs: Buffer) -> tuple[bytearray, bytearray]:

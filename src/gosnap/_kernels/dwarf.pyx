@@ -4,7 +4,7 @@
 
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, qsort, realloc
+from libc.stdlib cimport calloc, free, malloc, qsort
 from libc.string cimport memchr, memcmp, memcpy, memset
 
 cdef extern from *:
@@ -13,68 +13,6 @@ cdef extern from *:
     """
     int popcount "GS_POPCOUNT"(uint64_t x) nogil
 
-
-cdef enum:
-    # attributes that are kept, by slot; 0 is "read past it"
-    A_NAME = 1
-    A_TYPE = 2
-    A_SIZE = 3
-    A_MEMBER = 4
-    A_BITS = 5
-    A_LOCATION = 6
-    A_LOW = 7
-    A_HIGH = 8
-    A_CONST = 9
-    A_COUNT = 10
-    A_UPPER = 11
-    A_ORIGIN = 12
-    A_ADDR_BASE = 13
-    A_STR_BASE = 14
-    A_KIND = 15
-    A_KEY = 16
-    A_ELEM = 17
-    A_EMBEDDED = 18
-    A_RTYPE = 19
-    A_CLOSURE = 20
-    A_COUNT_OF = 21
-    # classes of values
-    C_OTHER = 0
-    C_CONST = 1
-    C_ADDRESS = 2
-    C_REF = 3
-    C_STRING = 4
-    C_BLOCK = 5
-    C_INDEX = 6
-    # what a DIE is to us
-    D_SKIP = 0
-    D_TYPE = 1
-    D_MEMBER = 2
-    D_RANGE = 3
-    D_VARIABLE = 4
-    D_CONSTANT = 5
-    D_FUNCTION = 6
-    D_UNIT = 7
-    D_INLINED = 8
-    # sections that a name can lie in
-    S_INFO = 1
-    S_STR = 2
-    S_LINE_STR = 3
-    # errors
-    E_TRUNCATED = 1
-    E_FORM = 2
-    E_CODE = 3
-    E_DEPTH = 4
-    E_MEMORY = 5
-    E_DENSE = 6
-    # flags of a raw type
-    T_KIND = 1
-    T_RTYPE = 2
-    T_SIZE = 4
-    T_LENGTH = 8
-    T_ALIAS = 16
-    MAX_DEPTH = 4096
-    MAX_CHAIN = 64
-    SHORT_NAME = 1024
 
 cdef uint64_t REF_MASK = (<uint64_t>1 << 60) - 1
 cdef int64_t HUGE = <int64_t>1 << 62
@@ -86,161 +24,6 @@ _MESSAGES = {
     E_DEPTH: "entries nested deeper than 4096",
     E_DENSE: "more types, fields and functions than the section's size can hold",
 }
-
-
-cdef struct Cursor:
-    const uint8_t *p
-    const uint8_t *end
-    int bad
-
-
-cdef struct Attr:
-    uint8_t slot
-    uint16_t form
-    int64_t implicit
-
-
-cdef struct Decl:
-    uint64_t code
-    uint32_t first
-    uint32_t count
-    int32_t fixed
-    uint16_t tag
-    uint8_t children
-    uint8_t role
-
-
-cdef struct Value:
-    uint64_t v
-    uint64_t n
-    const uint8_t *p
-    int cls
-
-
-cdef struct Unit:
-    uint64_t start
-    uint64_t addr_base
-    uint64_t str_base
-    int version
-    int offset_size
-
-
-cdef struct RawType:
-    uint64_t off
-    uint64_t name
-    uint64_t type
-    uint64_t key
-    uint64_t elem
-    int64_t size
-    int64_t length
-    int64_t rtype
-    uint16_t tag
-    uint8_t kind
-    uint8_t flags
-
-
-cdef struct RawField:
-    uint64_t name
-    uint64_t type
-    int64_t offset
-    uint32_t parent
-    uint8_t flags
-
-
-cdef struct RawVar:
-    uint64_t name
-    uint64_t type
-    uint64_t value
-
-
-cdef struct RawFunc:
-    uint64_t off
-    uint64_t name
-    uint64_t low
-    uint64_t high
-    uint64_t origin
-    uint8_t has_pc
-
-
-cdef struct RawCapture:
-    uint64_t name
-    uint64_t type
-    int64_t offset
-    uint32_t func
-
-
-cdef struct Grow:
-    void *data
-    size_t n
-    size_t room
-
-
-cdef inline void *grow(Grow *g, size_t item) noexcept nogil:
-    """Room for one more item; NULL without memory."""
-    cdef size_t room
-    cdef void *data
-    if g.n == g.room:
-        room = g.room * 2 if g.room else 256
-        data = realloc(g.data, room * item)
-        if data == NULL:
-            return NULL
-        g.data = data
-        g.room = room
-    g.n += 1
-    return <uint8_t *>g.data + (g.n - 1) * item
-
-
-cdef inline uint64_t fixed_uint(Cursor *c, int size) noexcept nogil:
-    cdef uint64_t v = 0
-    if c.end - c.p < size:
-        c.bad = E_TRUNCATED
-        c.p = c.end
-        return 0
-    memcpy(&v, c.p, size)
-    c.p += size
-    return v
-
-
-cdef inline uint64_t uleb(Cursor *c) noexcept nogil:
-    cdef uint64_t v = 0
-    cdef int shift = 0
-    cdef uint8_t b
-    while c.p < c.end:
-        b = c.p[0]
-        c.p += 1
-        if shift < 64:
-            v |= <uint64_t>(b & 0x7F) << shift
-        shift += 7
-        if b < 0x80:
-            return v
-    c.bad = E_TRUNCATED
-    return 0
-
-
-cdef inline int64_t sleb(Cursor *c) noexcept nogil:
-    cdef uint64_t v = 0
-    cdef int shift = 0
-    cdef uint8_t b
-    while c.p < c.end:
-        b = c.p[0]
-        c.p += 1
-        if shift < 64:
-            v |= <uint64_t>(b & 0x7F) << shift
-        shift += 7
-        if b < 0x80:
-            if shift < 64 and b & 0x40:
-                v |= (~<uint64_t>0) << shift
-            return <int64_t>v
-    c.bad = E_TRUNCATED
-    return 0
-
-
-cdef inline void skip(Cursor *c, uint64_t n) noexcept nogil:
-    if <uint64_t>(c.end - c.p) < n:
-        c.bad = E_TRUNCATED
-        c.p = c.end
-    else:
-        c.p += n
 
 
 cdef int slot_of(uint64_t attribute) noexcept nogil:
@@ -284,6 +67,14 @@ cdef int slot_of(uint64_t attribute) noexcept nogil:
         return A_RTYPE
     if attribute == 0x2907:
         return A_CLOSURE
+    if attribute == 0x55:
+        return A_RANGES
+    if attribute == 0x40:
+        return A_FRAME_BASE
+    if attribute == 0x8C:
+        return A_LOC_BASE
+    if attribute == 0x74:
+        return A_RNG_BASE
     return 0
 
 
@@ -336,11 +127,6 @@ cdef int by_code(const void *a, const void *b) noexcept nogil:
 
 cdef class Abbrevs:
     """One abbreviation table."""
-
-    cdef Grow decls
-    cdef Grow attrs
-    cdef bint dense
-    cdef uint64_t used
 
     def __cinit__(self):
         memset(&self.decls, 0, sizeof(Grow))
@@ -407,41 +193,8 @@ cdef class Abbrevs:
             qsort(self.decls.data, self.decls.n, sizeof(Decl), by_code)
         return 0
 
-    cdef inline Decl *find(self, uint64_t code) noexcept nogil:
-        cdef Decl *d = <Decl *>self.decls.data
-        cdef size_t lo = 0
-        cdef size_t hi = self.decls.n
-        cdef size_t mid
-        if self.dense:
-            return &d[code - 1] if code - 1 < hi else NULL
-        while lo < hi:
-            mid = (lo + hi) >> 1
-            if d[mid].code < code:
-                lo = mid + 1
-            else:
-                hi = mid
-        return &d[lo] if lo < self.decls.n and d[lo].code == code else NULL
-
 
 cdef class Scan:
-    cdef const unsigned char[::1] k_info, k_abbrev, k_str, k_line_str, k_str_offsets, k_addr
-    cdef const uint8_t *info
-    cdef const uint8_t *abbrev
-    cdef const uint8_t *str_
-    cdef const uint8_t *line_str
-    cdef const uint8_t *str_offsets
-    cdef const uint8_t *addr
-    cdef uint64_t n_info, n_abbrev, n_str, n_line_str, n_str_offsets, n_addr
-    cdef Grow types, fields, vars, constants, funcs, captures
-    cdef int64_t *stack
-    cdef uint64_t error_at
-    cdef uint64_t *bits
-    cdef uint32_t *rank
-    cdef int32_t *row
-    cdef readonly Py_ssize_t units
-    cdef readonly Py_ssize_t skipped_units
-    cdef readonly Py_ssize_t dies
-
     def __cinit__(self):
         memset(&self.types, 0, sizeof(Grow))
         memset(&self.fields, 0, sizeof(Grow))
@@ -449,6 +202,8 @@ cdef class Scan:
         memset(&self.constants, 0, sizeof(Grow))
         memset(&self.funcs, 0, sizeof(Grow))
         memset(&self.captures, 0, sizeof(Grow))
+        memset(&self.unit_rows, 0, sizeof(Grow))
+        self.tables = {}
 
     def __init__(
         self,
@@ -485,6 +240,7 @@ cdef class Scan:
         free(self.constants.data)
         free(self.funcs.data)
         free(self.captures.data)
+        free(self.unit_rows.data)
         free(self.stack)
         free(self.bits)
         free(self.rank)
@@ -493,12 +249,12 @@ cdef class Scan:
     def _scan(self):
         cdef Cursor c
         cdef Unit u
+        cdef RawUnit *kept
         cdef Abbrevs table
         cdef uint64_t length, abbrev_at, spent = 0
         cdef uint64_t budget = 4 * self.n_abbrev + (1 << 20)
         cdef const uint8_t *unit_end
         cdef int kind, address_size, bad
-        tables = {}
         c.p = self.info
         c.end = self.info + self.n_info
         c.bad = 0
@@ -541,7 +297,7 @@ cdef class Scan:
                         f".debug_info offset {u.start:#x}: its abbreviations at {abbrev_at:#x} lie outside "
                         f".debug_abbrev of {self.n_abbrev} bytes"
                     )
-                table = <Abbrevs>tables.get(abbrev_at)
+                table = <Abbrevs>self.tables.get(abbrev_at)
                 if table is None:
                     table = Abbrevs()
                     bad = table.parse(self.abbrev, self.n_abbrev, abbrev_at)
@@ -553,10 +309,17 @@ cdef class Scan:
                             f".debug_abbrev offset {abbrev_at:#x}: "
                             + ("the table has no end" if bad else "tables overlap")
                         )
-                    tables[abbrev_at] = table
+                    self.tables[abbrev_at] = table
                 # where the index tables begin when the unit does not say: after the header
                 # (DWARF 5, 7.26 and 7.27)
                 u.addr_base = u.str_base = 8 if u.offset_size == 4 else 16
+                kept = <RawUnit *>grow(&self.unit_rows, sizeof(RawUnit))
+                if kept == NULL:
+                    raise MemoryError
+                kept.start, kept.first, kept.end = u.start, c.p - self.info, unit_end - self.info
+                kept.decls, kept.attrs = <Decl *>table.decls.data, <Attr *>table.attrs.data
+                kept.n_decls, kept.dense = table.decls.n, table.dense
+                kept.version, kept.offset_size = u.version, u.offset_size
                 with nogil:
                     bad = self.unit(&c, &u, table)
                 if bad == E_MEMORY:
@@ -653,7 +416,10 @@ cdef class Scan:
                 if base + size <= self.n_str_offsets:
                     memcpy(&out.v, self.str_offsets + base, size)
                     out.v = (<uint64_t>S_STR << 60) | (out.v & REF_MASK)
-        elif form == 0x22 or form == 0x23 or form == 0x1F01 or form == 0x1F02:
+        elif form == 0x22 or form == 0x23:
+            out.v = uleb(c)
+            out.cls = C_LIST
+        elif form == 0x1F01 or form == 0x1F02:
             uleb(c)
         elif form == 0x1E:
             skip(c, 16)
@@ -703,6 +469,7 @@ cdef class Scan:
         cdef Value junk
         cdef Decl *d
         cdef Attr *a
+        cdef Decl *decls = <Decl *>table.decls.data
         cdef uint32_t have, i
         cdef uint64_t code
         cdef const uint8_t *at
@@ -724,7 +491,7 @@ cdef class Scan:
                     depth -= 1
                     inside = self.stack[depth]
                 continue
-            d = table.find(code)
+            d = <Decl *>find_decl(decls, table.decls.n, table.dense, code)
             if d == NULL:
                 return E_CODE
             self.dies += 1
@@ -924,6 +691,12 @@ cdef class Scan:
 
     cdef inline int32_t final(self, uint64_t off) noexcept nogil:
         cdef int64_t i = self.raw_row(off)
+        return self.row[i] if i >= 0 else 0
+
+    cdef int32_t type_row(self, uint64_t off, int64_t *size) noexcept nogil:
+        """The row of types_columns for the type at an offset, and its size; 0 where there is none."""
+        cdef int64_t i = self.root(off)
+        size[0] = self.size_of(<RawType *>self.types.data + i, 0) if i >= 0 else 0
         return self.row[i] if i >= 0 else 0
 
     cdef bint name_is(self, uint64_t ref, const char *text, size_t n) noexcept nogil:
@@ -1140,12 +913,14 @@ cdef class Scan:
         for i in range(self.funcs.n):
             n += s[i].has_pc
         out = {
-            "low": zeros(n, 8), "high": zeros(n, 8), "name": zeros(n, 8), "capture_start": zeros(n + 1, 8),
+            "low": zeros(n, 8), "high": zeros(n, 8), "die": zeros(n, 8), "name": zeros(n, 8),
+            "capture_start": zeros(n + 1, 8),
             "capture_offset": zeros(self.captures.n, 8), "capture_type": zeros(self.captures.n, 4),
             "capture_name": zeros(self.captures.n, 8),
         }
         cdef uint64_t *low = <uint64_t *>PyByteArray_AS_STRING(out["low"])
         cdef uint64_t *high = <uint64_t *>PyByteArray_AS_STRING(out["high"])
+        cdef uint64_t *die = <uint64_t *>PyByteArray_AS_STRING(out["die"])
         cdef uint64_t *name = <uint64_t *>PyByteArray_AS_STRING(out["name"])
         cdef int64_t *start = <int64_t *>PyByteArray_AS_STRING(out["capture_start"])
         cdef int64_t *c_offset = <int64_t *>PyByteArray_AS_STRING(out["capture_offset"])
@@ -1163,6 +938,7 @@ cdef class Scan:
                     continue
                 low[row] = s[i].low
                 high[row] = s[i].high
+                die[row] = s[i].off
                 name[row] = self.func_name(&s[i])
                 start[row] = kept
                 while k < self.captures.n and c[k].func == i:

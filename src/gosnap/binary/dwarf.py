@@ -68,6 +68,7 @@ class GoDwarf:
     """
 
     def __init__(self, elf: ElfFile) -> None:
+        self.elf = elf
         self.label = elf.label
         parts = [memoryview(elf.section(f".debug_{name}")) for name in _SECTIONS]
         if not len(parts[0]):
@@ -76,16 +77,16 @@ class GoDwarf:
                 "build it without -ldflags=-s or -w",
             )
         try:
-            self._scan = Scan(*parts)
+            self.scan = Scan(*parts)
         except ValueError as e:
             raise GosnapError(
                 f"{elf.label}: damaged DWARF: {e}", "copy the executable again, or rebuild it"
             ) from None
-        self.dies = self._scan.dies
+        self.dies = self.scan.dies
 
     def _names(self, refs: bytearray) -> Names:
         try:
-            data, offset = self._scan.names(memoryview(refs).cast("Q"))
+            data, offset = self.scan.names(memoryview(refs).cast("Q"))
         except ValueError as e:
             raise GosnapError(f"{self.label}: damaged DWARF: {e}") from None
         return Names(bytes(data), np.frombuffer(offset, np.int64))
@@ -93,7 +94,7 @@ class GoDwarf:
     @cached_property
     def types(self) -> TypeTable:
         """The types."""
-        c = self._scan.types_columns()
+        c = self.scan.types_columns()
         return TypeTable(
             kind=np.frombuffer(c["kind"], np.uint8),
             size=np.frombuffer(c["size"], np.int64),
@@ -114,7 +115,7 @@ class GoDwarf:
     @cached_property
     def globals(self) -> Globals:
         """Package variables, and the static variables of C."""
-        c = self._scan.globals_columns()
+        c = self.scan.globals_columns()
         addr, type_ = np.frombuffer(c["value"], np.uint64), np.frombuffer(c["type"], np.int32)
         order = np.argsort(addr, kind="stable")
         return Globals(addr[order], type_[order], self._names(c["name"]).take(order))
@@ -122,7 +123,7 @@ class GoDwarf:
     @cached_property
     def constants(self) -> Constants:
         """Constants of the program and of the runtime."""
-        c = self._scan.constants_columns()
+        c = self.scan.constants_columns()
         return Constants(
             np.frombuffer(c["value"], np.uint64),
             np.frombuffer(c["type"], np.int32),
@@ -132,7 +133,7 @@ class GoDwarf:
     @cached_property
     def closures(self) -> Closures:
         """Functions and what they capture."""
-        c = self._scan.functions_columns()
+        c = self.scan.functions_columns()
         pc = np.frombuffer(c["low"], np.uint64)
         order = np.argsort(pc, kind="stable")
         start = np.frombuffer(c["capture_start"], np.int64)

@@ -11,7 +11,9 @@ from gosnap.binary.names import Names
 I64 = npt.NDArray[np.int64]
 I32 = npt.NDArray[np.int32]
 U8 = npt.NDArray[np.uint8]
-KIND_STRUCT = 25
+KIND_ARRAY, KIND_STRUCT = 17, 25
+_DEEPEST = 64
+"""Levels of structures and arrays in each other that are gone down."""
 
 
 @dataclass
@@ -51,6 +53,37 @@ class TypeTable:
             if self.kind[row] == KIND_STRUCT:
                 return row
         return rows[0] if rows else None
+
+    def field_at(self, row: int, offset: int) -> int:
+        """The field of a structure that an offset is in; -1 for padding."""
+        for i in range(int(self.field_start[row]), int(self.field_start[row + 1])):
+            begin = int(self.field_offset[i])
+            if begin <= offset < begin + int(self.size[int(self.field_type[i])]):
+                return i
+        return -1
+
+    def descend(self, row: int, offset: int, indices: bool = True) -> tuple[str, int, int]:
+        """(".Cart[3].Photo", row of the innermost variable's type, its offset) at an offset in a value of a
+        type; without ``indices`` "[…]" stands for them."""
+        text, at = "", 0
+        for _ in range(_DEEPEST):
+            kind = int(self.kind[row])
+            if kind == KIND_STRUCT or (kind == 0 and self.field_start[row] < self.field_start[row + 1]):
+                found = self.field_at(row, offset - at)
+                if found < 0:
+                    return text + f"+{offset - at:#x}" if offset > at else text, row, at
+                text += "." + self.field_name[found]
+                at += int(self.field_offset[found])
+                row = int(self.field_type[found])
+            elif kind == KIND_ARRAY and int(self.size[int(self.elem[row])]) > 0:
+                size = int(self.size[int(self.elem[row])])
+                i = (offset - at) // size
+                text += f"[{i}]" if indices else "[…]"
+                at += i * size
+                row = int(self.elem[row])
+            else:
+                break
+        return text, row, at
 
     def rows_with_prefix(self, *prefixes: str) -> list[int]:
         """Rows whose name begins with one of these."""

@@ -32,6 +32,8 @@ class Line:
     function: str
     file: str
     line: int
+    wrapper: bool = False
+    """Made by the compiler (abi.FuncIDWrapper); tracebacks leave it out."""
 
 
 @dataclass
@@ -50,6 +52,7 @@ class Function:
     cu_offset: int
     start_line: int
     flag: int
+    wrapper: bool
     pcdata_offsets: tuple[int, ...]
     funcdata_offsets: tuple[int, ...]
     _steps: dict[int, tuple[list[int], list[int]]] = field(default_factory=dict, repr=False)
@@ -87,7 +90,7 @@ class Function:
             where = self.table.file(self.cu_offset, self.value(self.pcfile, pc)), self.value(self.pcln, pc)
             index = self.pcdata(PCDATA_INLINE, pc) if tree else -1
             if index < 0:
-                out.append(Line(self.name, *where))
+                out.append(Line(self.name, *where, self.wrapper))
                 break
             # runtime.inlinedCall: funcID u8, pad, nameOff i32, parentPc i32, startLine i32
             try:
@@ -95,7 +98,8 @@ class Function:
             except ReadError:
                 out.append(Line(self.name, *where))
                 break
-            out.append(Line(self.table.name(int.from_bytes(raw[4:8], "little", signed=True)), *where))
+            name = self.table.name(int.from_bytes(raw[4:8], "little", signed=True))
+            out.append(Line(name, *where, raw[0] == self.table.wrapper_id))
             pc = self.entry + int.from_bytes(raw[8:12], "little", signed=True)
         return out
 
@@ -105,6 +109,7 @@ class FunctionTable:
 
     def __init__(self, program: GoProgram, module: int) -> None:
         self.program = program
+        self.wrapper_id = program.constant("internal/abi.FuncIDWrapper")
         self.text = program.field(module, "runtime.moduledata", "text")
         self.gofunc = program.field(module, "runtime.moduledata", "gofunc")
         self.min_pc = program.field(module, "runtime.moduledata", "minpc")
@@ -209,6 +214,7 @@ class FunctionTable:
             cu_offset=u("cuOffset"),
             start_line=u("startLine", signed=True) if start_line else 0,
             flag=u("flag"),
+            wrapper=u("funcID") == self.wrapper_id,
             pcdata_offsets=tuple(words[:npcdata]),
             funcdata_offsets=tuple(words[npcdata:]),
         )

@@ -2,13 +2,14 @@
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gosnap.errors import GosnapError, ReadError
 from gosnap.goruntime.layout import Layouts
 
 if TYPE_CHECKING:
-    from gosnap.binary.dwarf import GoDwarf
+    from gosnap.binary.dwarf import Globals, GoDwarf
     from gosnap.binary.elf import ElfFile
     from gosnap.target.image import Image
 
@@ -52,6 +53,13 @@ class GoProgram:
         self.version = elf.go_version() or self._runtime_version()
         self.minor = minor_version(self.version)
         self.modules = self._read_modules()
+
+    @cached_property
+    def variables(self) -> "Globals":
+        """Package variables, by name, with what the linker laid out for their initial values."""
+        from gosnap.goruntime.variables import variables
+
+        return variables(self)
 
     def address(self, symbol: str) -> int | None:
         """Run-time address of a package variable or function; None if the binary does not have it."""

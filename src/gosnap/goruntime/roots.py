@@ -63,6 +63,11 @@ class Roots:
     def __len__(self) -> int:
         return len(self.value)
 
+    @property
+    def on_stack(self) -> npt.NDArray[np.bool_]:
+        """Which of them are of a goroutine's stack or registers."""
+        return np.isin(self.kind, (RootKind.STACK, RootKind.CONSERVATIVE))
+
 
 class _Columns:
     def __init__(self) -> None:

@@ -17,6 +17,8 @@ from gosnap._kernels.rtypes import RuntimeTypes
 from gosnap.errors import GosnapError
 from gosnap.goruntime.arenas import arena_bitmaps
 from gosnap.goruntime.program import GoProgram
+from gosnap.goruntime.roots import Roots, read_roots
+from gosnap.goruntime.slotnames import SlotNames, name_slots
 from gosnap.goruntime.spans import Spans, build_heap, enumerate_objects, kernel_space, read_spans
 from gosnap.heap.objtypes import TypeRow, name_rows, runtime_types, type_objects
 from gosnap.heap.ownership import Ownership, find_ownership
@@ -52,6 +54,7 @@ class Analysis:
     rows: list[TypeRow]
     owners: Ownership | None
     """None where the roots could not be read: the image then says why in its notes."""
+    slots: SlotNames | None
     conservative: int
     unpublished: int
     dangling: list[tuple[int, int]]
@@ -109,10 +112,12 @@ def analyse(
     parts = _scan(heap, rtypes, spans, degree, heap_bits)
     clock.done("edges")
     targets = [np.frombuffer(memoryview(p.targets), np.uint32) for p in parts]
+    roots, names = _roots(program, spans)
+    clock.done("roots")
     # two walks over the same graph, which need nothing of each other
     with ThreadPoolExecutor(1, thread_name_prefix="gosnap-owners") as pool:
-        owning = pool.submit(_owners, program, heap, spans, degree, targets)
-        otype = type_objects(program, heap, rtypes)
+        owning = pool.submit(_owners, program, heap, roots, spans, (degree, targets))
+        otype = type_objects(program, heap, rtypes, names)
         clock.done("types")
         owners, owners_us = owning.result()
     clock.timings["reach"] = owners_us
@@ -134,6 +139,7 @@ def analyse(
         otype=otype,
         rows=rows,
         owners=owners,
+        slots=names,
         steps=[np.frombuffer(memoryview(p.steps), np.uint16) for p in parts],
         far=_far(parts),
         conservative=sum(p.conservative for p in parts),
@@ -144,17 +150,29 @@ def analyse(
     )
 
 
+def _roots(program: GoProgram, spans: Spans) -> tuple[Roots | None, SlotNames | None]:
+    """The roots, and what DWARF says of those on stacks; None where they cannot be read."""
+    try:
+        roots = read_roots(program, spans)
+    except GosnapError as e:
+        program.image.notes.append(f"live objects are not told from garbage: {e.message}")
+        return None, None
+    return roots, name_slots(program, roots)
+
+
 def _owners(
     program: GoProgram,
     heap: Heap,
+    roots: Roots | None,
     spans: Spans,
-    degree: npt.NDArray[np.uint32],
-    targets: list[npt.NDArray[np.uint32]],
+    graph_columns: tuple[npt.NDArray[np.uint32], list[npt.NDArray[np.uint32]]],
 ) -> tuple[Ownership | None, int]:
     """(who owns what, microseconds)."""
     began = time.monotonic_ns()
+    if roots is None:
+        return None, 0
     try:
-        found = find_ownership(program, heap, spans, degree, targets)
+        found = find_ownership(program, heap, roots, spans, graph_columns)
     except GosnapError as e:
         program.image.notes.append(f"live objects are not told from garbage: {e.message}")
         return None, 0

@@ -141,7 +141,10 @@ class Columns:
 
     def type_name(self, index: int) -> str:
         """The type of an object, as ``types`` names it."""
-        key = int(self.types[index])
+        return self.key_name(int(self.types[index]))
+
+    def key_name(self, key: int) -> str:
+        """The name of a type (``roles``), as ``types`` has it."""
         return self._names.get(key, "") if key else "untyped"
 
     def has_header(self, index: int) -> bool:

@@ -7,9 +7,8 @@ import numpy.typing as npt
 
 from gosnap.errors import GosnapError
 from gosnap.goruntime.stacks import SlotKind
-from gosnap.goruntime.traces import shown
 from gosnap.heap.columns import Columns
-from gosnap.heap.gotable import Frame, GoTable
+from gosnap.heap.gotable import GoTable
 from gosnap.heap.groups import NONE, GroupKind
 from gosnap.heap.slots import slot_name
 from gosnap.heap.tree import Tree
@@ -76,7 +75,7 @@ def _row(table: GoTable, members: npt.NDArray[np.int64], size: int, number: int)
         "state": first.place.state,
         "wait_reason": first.place.wait_reason,
         "wait_seconds": int(table.wait_seconds[members].max()),
-        "frames": _shown(table.frames(first.place.trace)),
+        "frames": table.shown(first.place.trace),
         "created_by": table.created(first.row) or {},
         "count": len(members),
         "stack_bytes": int(table.stack_bytes[members].sum()),
@@ -86,11 +85,6 @@ def _row(table: GoTable, members: npt.NDArray[np.int64], size: int, number: int)
         "system": int(table.is_system(first.place.trace)),
         "ids": sorted(table.ids[members].tolist())[:_IDS],
     }
-
-
-def _shown(frames: list[Frame]) -> list[Frame]:
-    """Without the runtime's own, where there are others."""
-    return [f for f in frames if shown(f["function"])] or frames
 
 
 def goroutine_view(snapshot: "Snapshot", number: int) -> View:

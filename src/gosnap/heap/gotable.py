@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from gosnap.goruntime.goroutines import LEAKED, STATES, WAITING
+from gosnap.goruntime.traces import shown
 from gosnap.heap import schema
 from gosnap.heap.columns import Columns
 
 Frame = dict[str, str]
-_LIBRARY = ("runtime.", "runtime/", "sync.", "sync/", "internal/", "time.", "syscall.", "os/signal.")
+LIBRARY = ("runtime.", "runtime/", "sync.", "sync/", "internal/", "time.", "syscall.", "os/signal.")
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class GoTable:
         schema.check(table, schema.GOROUTINES, f"{self._columns.reader.path}: answers.goroutines")
         lines, traces = len(table["lines"]), len(table["traces"])
         if (
-            any(len(line) != 3 for line in table["lines"])
+            any(len(line) != 4 for line in table["lines"])
             or any(not 0 <= i < lines for trace in table["traces"] for i in trace)
             or any(len(place) != 3 or not 0 <= place[0] < traces for place in table["places"])
         ):
@@ -110,8 +111,20 @@ class GoTable:
         """The lines of a trace, innermost first: function, file, line."""
         return [self._line(i) for i in self.answers["traces"][trace]]
 
+    def shown(self, trace: int) -> list[Frame]:
+        """The lines that runtime.Stack would show: without the runtime's own and what the compiler made,
+        unless there are no others."""
+        lines = self.answers["lines"]
+        chosen = [i for i in self.answers["traces"][trace] if shown(lines[i][0]) and not lines[i][3]]
+        return [self._line(i) for i in chosen] or self.frames(trace)
+
+    def entry(self, trace: int) -> str:
+        """The function that the go statement called."""
+        frames = self.shown(trace)
+        return frames[-1]["function"] if frames else ""
+
     def _line(self, i: int) -> Frame:
-        function, file, line = self.answers["lines"][i]
+        function, file, line, _ = self.answers["lines"][i]
         return {"function": function, "file": file, "line": line}
 
     def created(self, row: int) -> Frame | None:
@@ -146,7 +159,7 @@ class GoTable:
         """The function of a trace that a person would look at: the innermost that is no library's."""
         frames = self.frames(trace)
         for frame in frames:
-            if not frame["function"].startswith(_LIBRARY):
+            if not frame["function"].startswith(LIBRARY):
                 return frame["function"]
         return frames[-1]["function"] if frames else "(no frames)"
 

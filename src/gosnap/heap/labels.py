@@ -19,7 +19,6 @@ ARRAY, CHAN, INTERFACE, MAP, POINTER, SLICE, STRING, STRUCT = (
     KIND_NAMES.index(n) for n in ("array", "chan", "interface", "map", "ptr", "slice", "string", "struct")
 )
 _INTERNAL = {Role.MAP, Role.MAP_DIR, Role.MAP_TABLE, Role.MAP_OVERFLOW_ARRAY, Role.CHAN}
-_DEEP = 64
 
 
 @dataclass(frozen=True)
@@ -94,34 +93,22 @@ class Labels:
     def descend(self, row: int, offset: int, indices: bool = True) -> tuple[str, int, int]:
         """(".Cart[3].Photo", type of the innermost variable, its offset) at an offset in a value of a
         type."""
-        t, text, at = self.types, "", 0
-        for _ in range(_DEEP):
-            kind = int(t.kind[row])
-            if kind == STRUCT or (kind == 0 and int(t.field_start[row]) < int(t.field_start[row + 1])):
-                found = self._field(row, offset - at)
-                if found < 0:
-                    return text + f"+{offset - at:#x}" if offset > at else text, row, at
-                text += "." + t.field_name[found]
-                at += int(t.field_offset[found])
-                row = int(t.field_type[found])
-            elif kind == ARRAY and int(t.size[int(t.elem[row])]) > 0:
-                size = int(t.size[int(t.elem[row])])
-                i = (offset - at) // size
-                text += f"[{i}]" if indices else "[…]"
-                at += i * size
-                row = int(t.elem[row])
-            else:
-                break
-        return text, row, at
+        return self.types.descend(row, offset, indices)
 
-    def _field(self, row: int, offset: int) -> int:
+    def step(self, row: int, offset: int) -> tuple[str, int, int] | None:
+        """One level of ``descend``: (".Cart", its type, the offset in it); None where there is no level
+        more."""
         t = self.types
-        low, high = int(t.field_start[row]), int(t.field_start[row + 1])
-        for i in range(low, high):
-            begin = int(t.field_offset[i])
-            if begin <= offset < begin + int(t.size[int(t.field_type[i])]):
-                return i
-        return -1
+        if int(t.kind[row]) == STRUCT:
+            found = t.field_at(row, offset)
+            if found < 0:
+                return None
+            inner = int(t.field_type[found])
+            return "." + t.field_name[found], inner, offset - int(t.field_offset[found])
+        size = int(t.size[int(t.elem[row])])
+        if int(t.kind[row]) == ARRAY and size > 0:
+            return "[...]", int(t.elem[row]), offset % size
+        return None
 
     def _element(self, row: int, offset: int, kind: str, indices: bool, skipped: int) -> Place:
         size = int(self.types.size[row])
@@ -167,7 +154,7 @@ class Labels:
             return Place("part", "")
         base = offset // size * size
         inside = offset - base
-        field = self._field(part, inside)
+        field = t.field_at(part, inside)
         name = t.field_name[field] if field >= 0 else ""
         if name not in ("slots", "keys", "values", "elems"):
             return Place("part", "." + name)

@@ -21,6 +21,7 @@ from gosnap.errors import GosnapError
 from gosnap.goruntime.program import GoProgram
 from gosnap.goruntime.rtypes import rtype_name
 from gosnap.goruntime.sizeclasses import slot_sizes
+from gosnap.goruntime.slotnames import SlotNames
 from gosnap.heap.maptypes import field_index, map_parts
 from gosnap.heap.roles import NO_ROW, ROLE_SHIFT, ROW_MASK, Role
 from gosnap.heap.typenames import object_kind, object_name
@@ -159,8 +160,11 @@ def _captures(closures: Closures, types: TypeTable) -> tuple[I64, I64, I32]:
     return start, offset, type_
 
 
-def type_objects(program: GoProgram, heap: Heap, rtypes: RuntimeTypes) -> npt.NDArray[np.uint32]:
-    """Run the propagation. Returns one u32 per object (see ``roles``)."""
+def type_objects(
+    program: GoProgram, heap: Heap, rtypes: RuntimeTypes, slots: SlotNames | None = None
+) -> npt.NDArray[np.uint32]:
+    """Run the propagation, from variables and from what is known of stacks. Returns one u32 per object (see
+    ``roles``)."""
     dwarf = program.dwarf
     types = dwarf.types
     kt = kernel_types(types)
@@ -207,9 +211,12 @@ def type_objects(program: GoProgram, heap: Heap, rtypes: RuntimeTypes) -> npt.ND
         offsets,
     )
     out = np.zeros(heap.nobjects, np.uint32)
-    globals_ = dwarf.globals
+    globals_ = program.variables
     address = (globals_.addr + np.uint64(program.bias)).astype(np.uint64)
-    propagation.run(address, np.ascontiguousarray(globals_.type, np.int32), out)
+    rows = np.ascontiguousarray(globals_.type, np.int32)
+    if slots is not None:
+        address, rows = np.concatenate([address, slots.address]), np.concatenate([rows, slots.type])
+    propagation.run(address, rows, out)
     return out
 
 

@@ -12,7 +12,7 @@ from gosnap._kernels.graph import Graph
 from gosnap._kernels.heap import Heap
 from gosnap.goruntime.blocked import Waits, read_waits
 from gosnap.goruntime.program import GoProgram
-from gosnap.goruntime.roots import RootKind, Roots, read_roots
+from gosnap.goruntime.roots import RootKind, Roots
 from gosnap.goruntime.spans import Spans
 from gosnap.goruntime.weak import weak_containers
 from gosnap.heap.groups import NONE, WEAK, Groups, group_roots
@@ -51,10 +51,11 @@ class Ownership:
 
 
 def find_ownership(
-    program: GoProgram, heap: Heap, spans: Spans, degree: U32, targets: list[U32]
+    program: GoProgram, heap: Heap, roots: Roots, spans: Spans, graph_columns: tuple[U32, list[U32]]
 ) -> Ownership:
-    """Mark from the roots as the collector would, then find the dominators."""
-    roots = read_roots(program, spans)
+    """Mark from the roots as the collector would, then find the dominators. ``graph_columns``: degrees and
+    targets."""
+    degree, targets = graph_columns
     objects = np.zeros(len(roots), np.int64)
     heap.find_all(np.ascontiguousarray(roots.value), objects)
     most = 2 * len(roots) + 3 * len(roots.goroutines) + 16

@@ -13,6 +13,7 @@ from gosnap.goruntime.goroutines import now
 from gosnap.goruntime.program import GoProgram
 from gosnap.goruntime.roots import RootKind, Roots
 from gosnap.goruntime.sizeclasses import PAGE_SIZE
+from gosnap.goruntime.slotnames import SlotNames
 from gosnap.goruntime.spans import Spans
 from gosnap.heap.analyse import Analysis
 from gosnap.heap.intervals import clip, merge, subtract
@@ -44,7 +45,7 @@ def save_graph(writer: "Writer", a: Analysis) -> None:
     writer.add_array("edges.far_edge", a.far[:, 0])
     writer.add_array("edges.far_step", a.far[:, 1])
     if a.owners is not None:
-        save_owners(writer, a.program, a.owners)
+        save_owners(writer, a.program, a.owners, a.slots)
     dwarf = a.program.dwarf
     for name, column in dwarf.types.to_columns().items():
         writer.add_array(f"types.{name}", column)
@@ -54,20 +55,23 @@ def save_graph(writer: "Writer", a: Analysis) -> None:
     writer.add_array("closures.type", c.type)
     for name, column in c.capture_name.to_columns("name").items():
         writer.add_array(f"closures.{name}", column)
-    g = dwarf.globals
+    g = a.program.variables
     writer.add_array("globals.address", (g.addr + np.uint64(a.program.bias)).astype(np.uint64))
     writer.add_array("globals.type", g.type)
     for name, column in g.name.to_columns("name").items():
         writer.add_array(f"globals.{name}", column)
 
 
-def save_owners(writer: "Writer", program: GoProgram, owners: Ownership) -> None:
+def save_owners(writer: "Writer", program: GoProgram, owners: Ownership, slots: SlotNames | None) -> None:
     """Roots, their groups, the dominator tree, goroutines and their traces."""
     roots, groups = owners.roots, owners.groups
     for name in ("address", "kind", "owner", "frame", "slot"):
         writer.add_array(f"roots.{name}", getattr(roots, name))
     writer.add_array("roots.object", owners.root_objects)
-    writer.add_array("roots.line", _lines(roots))
+    writer.add_array("roots.line", _lines(roots, slots))
+    if slots is not None:
+        writer.add_array("roots.name", slots.of_root)
+        writer.add_json("answers.locals", slots.names)
     writer.add_array("roots.group", groups.of_root)
     for name in ("kind", "ref", "parent"):
         writer.add_array(f"groups.{name}", getattr(groups, name))
@@ -97,12 +101,15 @@ def save_owners(writer: "Writer", program: GoProgram, owners: Ownership) -> None
             "packages": groups.packages,
             "places": [list(place) for place in groups.places],
             "traces": traces,
-            "lines": [[line.function, line.file, str(line.line)] for line in lines],
+            "lines": [
+                [line.function, line.file, str(line.line), "wrapper" if line.wrapper else ""]
+                for line in lines
+            ],
         },
     )
 
 
-def _lines(roots: Roots) -> npt.NDArray[np.int32]:
+def _lines(roots: Roots, slots: SlotNames | None) -> npt.NDArray[np.int32]:
     """For each root on a stack the line of the goroutine's trace that it belongs to; -1 for others."""
     out = np.full(len(roots), -1, np.int32)
     rows = np.flatnonzero(np.isin(roots.kind, (RootKind.STACK, RootKind.CONSERVATIVE)))
@@ -112,7 +119,7 @@ def _lines(roots: Roots) -> npt.NDArray[np.int32]:
         if len(mine) and lines:
             frame = np.minimum(roots.frame[mine], len(lines) - 1)
             out[mine] = np.array(lines, np.int32)[frame]
-    return out
+    return out if slots is None else out - np.where(out >= 0, slots.depth.astype(np.int32), 0)
 
 
 def save_contents(writer: "Writer", program: GoProgram, heap: Heap, spans: Spans) -> None:

@@ -116,6 +116,12 @@ class Snapshot:
         name = f"{what:#x}" if isinstance(what, int) else what
         return paths_view(self, name, top=top, excluded=exclude, redact=redact)
 
+    def suspects(self, since: "Snapshot | None" = None, top: int | None = 5, redact: bool = False) -> View:
+        """The few places that hold most; ``since``: an older snapshot, to say what grew."""
+        from gosnap.heap.suspects import suspects_view
+
+        return suspects_view(self, since=since, top=top, redact=redact)
+
     def info(self) -> View:
         """Target, collector, file, and the rows of the RSS."""
         info = self.meta["info"]

@@ -68,6 +68,12 @@ class Page:
         for line in textwrap.wrap(text, self.width - len(indent), break_on_hyphens=False) or [""]:
             self.line(indent + line)
 
+    def paragraph_styled(self, text: str, style: str) -> None:
+        """A paragraph in a style."""
+        start = len(self.lines)
+        self.paragraph(text)
+        self.lines[start:] = [self.style(line, style) for line in self.lines[start:]]
+
     def title(self, text: str) -> None:
         """A blank line and a heading."""
         if self.lines and self.lines[-1]:

@@ -1,0 +1,97 @@
+"""What an object holds, seen through the insides of maps, channels and slices."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gosnap._kernels.tree import mark_below
+from gosnap.heap.roles import ROLE_SHIFT, Role
+from gosnap.heap.tree import Tree
+
+I64 = npt.NDArray[np.int64]
+INSIDES = (
+    *(Role.MAP, Role.MAP_DIR, Role.MAP_TABLE, Role.MAP_BUCKETS, Role.MAP_OVERFLOW, Role.MAP_OVERFLOW_ARRAY),
+    *(Role.CHAN, Role.CHAN_BUF),
+)
+_LEVELS = 6
+
+
+@dataclass(frozen=True)
+class Items:
+    """Objects of one type that a container holds one by one, with all that hangs on them alone."""
+
+    type: str
+    count: int
+    size: int
+    retained: int
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Objects of one type among all that a node retains."""
+
+    type: str
+    count: int
+    size: int
+
+
+def items_of(tree: Tree, node: int) -> list[Items]:
+    """What a node's children in the dominator tree are, the most bytes first; insides of a map or channel are
+    gone through, and an array of references is one with what it holds."""
+    columns = tree.columns
+    found: list[I64] = []
+    frontier = np.array([node], np.int64)
+    for level in range(_LEVELS):
+        mark = np.zeros(tree.nodes + 1, bool)
+        mark[frontier] = True
+        below = np.flatnonzero(mark[np.minimum(tree.idom, tree.nodes)])
+        if not len(below):
+            break
+        roles = np.where(
+            below < tree.objects, columns.types[np.minimum(below, tree.objects - 1)] >> ROLE_SHIFT, 0
+        )
+        through = np.isin(roles, INSIDES) | (below >= tree.objects)
+        if not level and not found:
+            # the array that a slice variable holds, if that is all
+            through |= (roles == Role.ARRAY) & (len(below) == 1)
+        found.append(below[~through])
+        frontier = below[through]
+        if not len(frontier):
+            break
+    every = np.concatenate(found) if found else np.zeros(0, np.int64)
+    every = every[every < tree.objects]
+    retained, _ = tree.retained(every)
+    sizes = columns.elemsize[columns.span_of(every)].astype(np.int64)
+    return [
+        Items(name, int(n), int(size), int(kept))
+        for name, n, size, kept in _by_type(tree, every, sizes, retained)
+    ]
+
+
+def _by_type(tree: Tree, objects: I64, sizes: I64, retained: I64) -> list[tuple[str, int, int, int]]:
+    names: dict[str, list[int]] = {}
+    keys, which = np.unique(tree.columns.types[objects], return_inverse=True)
+    for weights, place in ((np.ones(len(objects)), 0), (sizes, 1), (retained, 2)):
+        sums = np.bincount(which, weights=weights, minlength=len(keys))
+        for key, total in zip(keys.tolist(), sums.tolist(), strict=True):
+            names.setdefault(tree.columns.key_name(key), [0, 0, 0])[place] += int(total)
+    out = [(name, n, size, kept) for name, (n, size, kept) in names.items()]
+    return sorted(out, key=lambda row: (-row[3], row[0]))
+
+
+def mix_of(tree: Tree, node: int) -> list[Mix]:
+    """All that a node retains, by type, the most bytes first."""
+    mark = np.zeros(tree.nodes, np.uint8)
+    mark_below(tree.idom, node, mark)
+    objects = np.flatnonzero(mark[: tree.objects])
+    sizes = tree.columns.elemsize[tree.columns.span_of(objects)].astype(np.int64)
+    rows = _by_type(tree, objects, sizes, sizes)
+    return [Mix(name, n, size) for name, n, size, _ in rows]
+
+
+def objects_below(tree: Tree, node: int) -> I64:
+    """All objects that a node retains."""
+    mark = np.zeros(tree.nodes, np.uint8)
+    mark_below(tree.idom, node, mark)
+    return np.flatnonzero(mark[: tree.objects])

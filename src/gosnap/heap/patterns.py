@@ -1,0 +1,292 @@
+"""Known patterns of leaks, told by what a place is made of and what it holds."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from gosnap.heap.holding import Items, Mix, items_of, mix_of, objects_below
+from gosnap.heap.labels import SLICE, STRING, Labels, words_of
+from gosnap.heap.maptypes import map_parts
+from gosnap.heap.roles import ROLE_SHIFT, ROW_MASK, Role
+from gosnap.heap.tree import Tree
+from gosnap.heap.whereabouts import Whereabouts
+
+I64 = npt.NDArray[np.int64]
+_MAP_ROLES = (
+    *(Role.MAP, Role.MAP_DIR, Role.MAP_TABLE, Role.MAP_BUCKETS, Role.MAP_OVERFLOW, Role.MAP_OVERFLOW_ARRAY),
+)
+_SAMPLE = 200
+_PINNED_LEAST = 1024
+"""Arrays smaller than this are not what a sub-slice is feared for."""
+
+
+@dataclass
+class Found:
+    """``pattern``: its name, or "". ``items``: how many entries, elements, nodes or goroutines there are;
+    ``items_type``: of what type. ``capacity``: how many there is room for, where that is known.
+    ``used_bytes``: of a sample of arrays (``sample_bytes``), what the slices and strings into them can
+    see."""
+
+    pattern: str = ""
+    items: int = 0
+    items_type: str = ""
+    capacity: int = 0
+    holds: list[Items] = field(default_factory=list)
+    mix: list[Mix] = field(default_factory=list)
+    used_bytes: int = 0
+    sample_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the search knows already: a pattern, or "", and how many nodes of a list begin here."""
+
+    pattern: str = ""
+    chain: int = 0
+
+
+def classify(tree: Tree, labels: Labels, where: Whereabouts, node: int, known: Known) -> Found:
+    """What a place is."""
+    found, given, chain = Found(pattern=known.pattern), known.pattern, known.chain
+    n = tree.objects
+    if given == "timers":
+        found.holds = items_of(tree, node)
+        found.items = sum(i.count for i in found.holds)
+        found.mix = mix_of(tree, node)
+        return found
+    found.mix = mix_of(tree, node)
+    if given == "goroutines":
+        return found
+    found.holds = items_of(tree, node)
+    if found.holds:
+        found.items, found.items_type = found.holds[0].count, found.holds[0].type
+    if chain:
+        found.items, found.items_type = chain, tree.columns.type_name(node)
+        found.pattern = "list"
+    if node < n:
+        _container(tree, labels, where, node, found)
+    found.pattern = found.pattern or _by_way(tree, where, found)
+    special = _special(tree, where, found, node)
+    if special:
+        found.pattern = special
+    elif _pins(tree, labels, node, found) and found.pattern in ("map", "slice", "strings", "buffers", ""):
+        found.pattern = "subslice"
+    return found
+
+
+def _role(tree: Tree, node: int) -> tuple[Role, int]:
+    key = int(tree.columns.types[node])
+    return Role(key >> ROLE_SHIFT), key & ROW_MASK
+
+
+def _container(tree: Tree, labels: Labels, where: Whereabouts, node: int, found: Found) -> None:
+    """Maps, slices and channels: their length and room."""
+    role, row = _role(tree, node)
+    if role in _MAP_ROLES:
+        _map(tree, labels, where, node, found)
+    elif role in (Role.CHAN, Role.CHAN_BUF):
+        _channel(tree, labels, where, found)
+    elif found.pattern == "list":
+        return
+    elif role is Role.ARRAY:
+        _slice(tree, labels, where, labels.types.name[row], found)
+    elif role is Role.STRING:
+        found.pattern, found.items, found.items_type = "strings", 1, "string"
+
+
+def _map(tree: Tree, labels: Labels, where: Whereabouts, node: int, found: Found) -> None:
+    columns = tree.columns
+    header = next((v for v in where.nodes if _role(tree, v)[0] is Role.MAP), -1)
+    for v in reversed(where.nodes):
+        if _role(tree, v)[0] is Role.MAP:
+            header = v
+            break
+    found.pattern = "map"
+    if header < 0:
+        return
+    # hmap.count and Map.used are the first word of either
+    used = labels.contents.word(columns.address(header))
+    row = _role(tree, header)[1]
+    part = map_parts(labels.types, row).buckets
+    size = int(labels.types.size[part]) if part else 0
+    storage = _storage(tree, node)
+    if used is None or not size:
+        return
+    found.items = used
+    found.items_type = labels.types.name[row]
+    found.capacity = storage // size * 8
+    kept = tree.retained_of(node)[0]
+    if found.capacity >= 4 * used and storage * 2 >= kept:
+        found.pattern = "emptied-map"
+
+
+def _storage(tree: Tree, node: int) -> int:
+    """Bytes of a map's own buckets or groups."""
+    objects = objects_below(tree, node)
+    roles = tree.columns.types[objects] >> ROLE_SHIFT
+    own = objects[np.isin(roles, (Role.MAP_BUCKETS, Role.MAP_OVERFLOW))]
+    return int(tree.columns.elemsize[tree.columns.span_of(own)].sum())
+
+
+def _channel(tree: Tree, labels: Labels, where: Whereabouts, found: Found) -> None:
+    found.pattern = "channel"
+    for v in reversed(where.nodes):
+        if _role(tree, v)[0] is Role.CHAN:
+            address = tree.columns.address(v)
+            # hchan: qcount, dataqsiz (runtime/chan.go)
+            count, room = labels.contents.word(address), labels.contents.word(address + 8)
+            found.items, found.capacity = count or 0, room or 0
+            return
+
+
+def _slice(tree: Tree, labels: Labels, where: Whereabouts, elem: str, found: Found) -> None:
+    found.pattern = "slice"
+    length = _length(tree, labels, where)
+    if length is not None:
+        found.items, found.capacity = length
+        found.items_type = elem
+    if elem in ("[]uint8", "uint8"):
+        found.pattern = "buffers"
+    elif elem == "string":
+        found.pattern = "strings"
+    if any("strings.Builder" in t for t in where.through) or _held_by(tree, labels, where, "strings.Builder"):
+        found.pattern = "strings"
+
+
+def _length(tree: Tree, labels: Labels, where: Whereabouts) -> tuple[int, int] | None:
+    """(len, cap) of the slice variable that refers to the last object of the way."""
+    if len(where.nodes) < 2:
+        return _root_length(tree, labels, where)
+    holder, inner = where.nodes[-2:]
+    target = tree.columns.references[1]
+    start, count = tree.columns.edges_of(holder)
+    words = words_of(tree.columns, holder)
+    for i in range(count):
+        if int(target[start + i]) == inner:
+            place = labels.place(holder, int(words[i]))
+            if place.row and int(labels.types.kind[place.row]) == SLICE:
+                address = tree.columns.address(holder) + place.at
+                length, cap = labels.contents.word(address + 8), labels.contents.word(address + 16)
+                return (length, cap) if length is not None and cap is not None else None
+    return None
+
+
+def _root_length(tree: Tree, labels: Labels, where: Whereabouts) -> tuple[int, int] | None:
+    columns = tree.columns
+    roots = np.flatnonzero(columns.column("roots.object", "<i8") == (where.nodes[0] if where.nodes else -1))
+    for root in roots.tolist():
+        address = int(columns.column("roots.address", "<u8")[root])
+        length, cap = labels.contents.word(address + 8), labels.contents.word(address + 16)
+        if address and length is not None and cap is not None and length <= cap < 1 << 47:
+            return length, cap
+    return None
+
+
+def _held_by(tree: Tree, labels: Labels, where: Whereabouts, name: str) -> bool:
+    """Whether the last object of the way is held by a field inside of a structure of this type."""
+    if len(where.nodes) < 2:
+        return False
+    holder, inner = where.nodes[-2:]
+    start, count = tree.columns.edges_of(holder)
+    words = words_of(tree.columns, holder)
+    target = tree.columns.references[1]
+    role, row = _role(tree, holder)
+    if role is not Role.VALUE:
+        return False
+    skipped = 8 if tree.columns.has_header(holder) else 0
+    for i in range(count):
+        if int(target[start + i]) == inner:
+            at: tuple[str, int, int] | None = ("", row, int(words[i]) * 8 - skipped)
+            while at is not None:
+                if labels.types.name[at[1]] == name:
+                    return True
+                at = labels.step(at[1], at[2])
+    return False
+
+
+def _by_way(tree: Tree, where: Whereabouts, found: Found) -> str:
+    """The pattern of a place that is none itself, by what it is in."""
+    if where.type.startswith("sync.Map") or any(
+        t.startswith("internal/sync.HashTrieMap") for t in where.through
+    ):
+        return "map"
+    if where.type in ("sync.Map", "*sync.Map") or "sync.Map" in where.through:
+        return "map"
+    if "container/list.List" in where.through or where.type.endswith("container/list.List"):
+        return "list"
+    if any(i.type == "container/list.Element" for i in found.holds[:1]):
+        return "list"
+    if found.mix and found.mix[0].type == "string" and where.type in ("string", "strings.Builder"):
+        return "strings"
+    if where.type in ("bytes.Buffer", "*bytes.Buffer"):
+        return "buffers"
+    if where.type in ("string",):
+        return "strings"
+    del tree
+    return ""
+
+
+def _special(tree: Tree, where: Whereabouts, found: Found, node: int) -> str:
+    """What decides over the shape of the container."""
+    if where.root == "finalizer queue":
+        return "finalizers"
+    if any("sync.poolLocal" in t or t == "sync.Pool" for t in where.through) or where.type.endswith(
+        "sync.Pool"
+    ):
+        return "pool"
+    names = [i.type for i in found.holds[:2]] + list(where.through[-2:])
+    if any(t.startswith("context.") for t in names):
+        return "context"
+    if any(t.startswith(("net/http.Request", "net/http.Response", "net/http.body")) for t in names):
+        return "http"
+    del tree, node
+    return ""
+
+
+def _pins(tree: Tree, labels: Labels, node: int, found: Found) -> bool:
+    """Whether slices and strings see only a small part of the arrays that they keep, by a sample of the large
+    ones."""
+    columns = tree.columns
+    objects = objects_below(tree, node)
+    roles = columns.types[objects] >> ROLE_SHIFT
+    sizes = columns.elemsize[columns.span_of(objects)].astype(np.int64)
+    large = np.isin(roles, (Role.ARRAY, Role.STRING)) & (sizes >= _PINNED_LEAST)
+    if int(sizes[large].sum()) * 2 < int(sizes.sum()):
+        return False
+    chosen = objects[large]
+    sample = chosen[:: max(len(chosen) // _SAMPLE, 1)][:_SAMPLE]
+    used = size = 0
+    target = columns.references[1]
+    marked = np.zeros(columns.objects, bool)
+    marked[sample] = True
+    edges = np.flatnonzero(marked[target])
+    holders = np.searchsorted(columns.edge_start, edges, side="right").astype(np.int64) - 1
+    seen: dict[int, int] = {}
+    for edge, holder in zip(edges.tolist()[: 8 * _SAMPLE], holders.tolist(), strict=False):
+        start, _ = columns.edges_of(holder)
+        place = labels.place(holder, int(words_of(columns, holder)[edge - start]))
+        visible = _visible(labels, columns.address(holder) + place.at, place.row)
+        if visible is None:
+            continue
+        inner = int(target[edge])
+        seen[inner] = seen.get(inner, 0) + visible
+    for inner, visible in seen.items():
+        whole = columns.size(inner)
+        used += min(visible, whole)
+        size += whole
+    found.used_bytes, found.sample_bytes = used, size
+    return bool(seen) and used * 4 <= size
+
+
+def _visible(labels: Labels, address: int, row: int) -> int | None:
+    """Bytes that a slice or string variable can reach; None for other variables."""
+    kind = int(labels.types.kind[row]) if row else 0
+    if kind == STRING:
+        return labels.contents.word(address + 8)
+    if kind == SLICE:
+        cap = labels.contents.word(address + 16)
+        length = labels.contents.word(address + 8)
+        size = int(labels.types.size[int(labels.types.elem[row])])
+        return None if cap is None or length is None else length * max(size, 1)
+    return None

@@ -1,0 +1,153 @@
+"""Suspects in sentences."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gosnap.heap.groups import GroupKind
+
+if TYPE_CHECKING:
+    from gosnap.heap.suspects import Suspect, _Search
+
+_UNITS = (("TB", 1 << 40), ("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10))
+
+
+def size(value: int) -> str:
+    """Bytes as pprof prints them."""
+    for unit, scale in _UNITS:
+        if abs(value) >= scale:
+            return f"{value / scale:.2f}".rstrip("0").rstrip(".") + unit
+    return f"{value}B"
+
+
+@dataclass(frozen=True)
+class Told:
+    """A title, sentences, and what to run next."""
+
+    title: str
+    evidence: list[str]
+    next: str
+
+
+_KIND = {
+    "map": "a map that grows",
+    "slice": "a slice that grows",
+    "channel": "a channel that fills up",
+    "goroutines": "goroutines that pile up",
+    "timers": "timers that are not stopped",
+    "context": "contexts that are not cancelled",
+    "subslice": "small slices or strings that keep large arrays",
+    "emptied-map": "a map that was emptied and kept its storage",
+    "buffers": "buffers that are kept",
+    "strings": "strings that pile up",
+    "http": "HTTP requests or responses that are kept",
+    "pool": "a pool that keeps large objects",
+    "finalizers": "finalizers that wait to be run",
+    "list": "a list that grows",
+}
+
+_ADVICE = {
+    "map": "Is anything ever deleted from it? A limit, or an expiry, bounds it.",
+    "slice": "Is it ever cut? Appending without a limit, or cutting only its front, keeps all of it.",
+    "channel": "Its receivers are slower than its senders, or are gone: `gosnap goroutines` shows them.",
+    "goroutines": "Each waits for something that does not come: a receiver, a close, a cancel, an unlock.",
+    "timers": "A timer holds its function and what that captures until it fires: Stop those not needed.",
+    "context": "A context stays with its parent until it is cancelled: call cancel on every way out.",
+    "subslice": "Copy the part that is needed: strings.Clone, bytes.Clone, slices.Clone.",
+    "emptied-map": "Deleting does not shrink a map: make a new one when it has become much too large.",
+    "buffers": "Reuse them, or drop the reference when the data has been used.",
+    "strings": "Limit how much is kept, or write it out as it comes.",
+    "http": "Keep what is needed of a request: the whole holds headers, body, connection and context.",
+    "pool": "Put back only objects of ordinary size; a pool gives up its objects in two collections.",
+    "finalizers": "One finalizer blocks, and all behind it wait: see `gosnap goroutines`.",
+    "list": "Is anything ever taken off it?",
+}
+
+
+_OF_ITEMS = frozenset(("map", "slice", "channel", "http", "list"))
+"""Patterns of which the items are worth a look."""
+
+
+def tell(search: "_Search", s: "Suspect") -> Told:
+    """The sentences of a suspect."""
+    where, found = s.where, s.found
+    assert where is not None
+    share = f"{100 * s.retained / search.live_bytes:.0f}%" if search.live_bytes else ""
+    what = _what(search, s)
+    title = f"{what} keeps {size(s.retained)}, {share} of the live heap"
+    evidence = []
+    if found.pattern:
+        evidence.append(f"It looks like {_KIND[found.pattern]}.")
+    evidence += _holds(s)
+    if found.pattern == "subslice" and found.sample_bytes:
+        evidence.append(
+            f"Of a sample of {size(found.sample_bytes)} of arrays, the slices and strings that keep them see "
+            f"{size(found.used_bytes)}."
+        )
+    if found.mix:
+        rows = [f"{m.type} {size(m.size)} in {m.count:,}" for m in found.mix[:3]]
+        evidence.append("Made of: " + ", ".join(rows) + ".")
+    if found.pattern:
+        evidence.append(_ADVICE[found.pattern])
+    return Told(title, evidence, _next(search, s))
+
+
+def _what(search: "_Search", s: "Suspect") -> str:
+    where, found = s.where, s.found
+    assert where is not None
+    if found.pattern == "goroutines":
+        waits = ""
+        n = search.tree.objects
+        if s.node >= n and int(search.tree.group_kind[s.node - n]) == GroupKind.PLACE:
+            place = search.tree.goroutines.place(int(search.tree.group_ref[s.node - n]))
+            waits = f" [{place.label}]"
+        return f"{s.crowd:,} goroutines in {where.container}{waits}"
+    if found.pattern == "timers":
+        return f"runtime timers of {s.crowd} processors"
+    if found.pattern == "finalizers":
+        return "the queue of finalizers"
+    kind = f", {where.type}," if where.type and where.type not in where.container else ""
+    held = ""
+    if where.root.startswith("goroutine "):
+        held = f" (on the stack of {where.root})"
+    return f"{where.container}{held}{kind}"
+
+
+def _holds(s: "Suspect") -> list[str]:
+    found = s.found
+    if found.pattern == "goroutines":
+        each = s.retained // max(s.crowd, 1)
+        return [f"{s.crowd:,} of them, {size(each)} each with stack and heap."]
+    if found.pattern == "list":
+        return [f"{found.items:,} {found.items_type} in a row."]
+    out = []
+    room = f" of {found.capacity:,}" if found.capacity else ""
+    if found.pattern == "emptied-map":
+        out.append(f"It has {found.items:,} entries, and room for {found.capacity:,}.")
+    elif found.pattern in ("map",) and found.items:
+        out.append(f"It has {found.items:,} entries.")
+    elif found.pattern == "channel":
+        out.append(f"{found.items:,}{room} places of its buffer are taken.")
+    elif found.pattern in ("slice", "buffers", "strings", "subslice") and found.capacity:
+        out.append(f"Its length is {found.items:,}, its capacity {found.capacity:,}.")
+    if found.holds:
+        first = found.holds[0]
+        one = size(first.retained // max(first.count, 1))
+        out.append(f"It holds {first.count:,} {first.type}, {one} each with what hangs on them.")
+    return out
+
+
+def _next(search: "_Search", s: "Suspect") -> str:
+    n = search.tree.objects
+    if s.node >= n:
+        if int(search.tree.group_kind[s.node - n]) == GroupKind.PLACE:
+            return "goroutines" + (" --leaked" if _leaked(search, s) else "")
+        return "dominators --by root"
+    held = s.found.holds[0].type if s.found.holds else ""
+    if held and "untyped" not in held and s.found.pattern in _OF_ITEMS and s.found.items > 1:
+        return f"paths '{held}'"
+    return f"paths {search.tree.columns.address(s.node):#x}"
+
+
+def _leaked(search: "_Search", s: "Suspect") -> bool:
+    group = int(search.tree.group_parent[s.node - search.tree.objects])
+    return 0 <= group < len(search.tree.group_kind) and int(search.tree.group_kind[group]) == GroupKind.LEAKED

@@ -1,0 +1,332 @@
+"""The few places that hold most of the heap, each with what it is, what it holds, and how it grew.
+
+A suspect is an accumulation point of the dominator tree: from a root that retains much one goes down as long
+as one child has nearly all of it (Eclipse MAT: FindLeaksQuery, big_drop_ratio). Heaps have shapes that this
+rule alone does not see: lists, of which every node has nearly all; goroutines, timers and finalizers, which
+are many small ones.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from gosnap._kernels.tree import heaviest, run
+from gosnap.heap.columns import Columns
+from gosnap.heap.groups import NONE, GroupKind
+from gosnap.heap.labels import Labels
+from gosnap.heap.patterns import Found, Known, classify
+from gosnap.heap.prose import tell
+from gosnap.heap.roles import ROLE_SHIFT, Role
+from gosnap.heap.tree import Tree
+from gosnap.heap.views import Row, View
+from gosnap.heap.whereabouts import Finder, Whereabouts
+
+if TYPE_CHECKING:
+    from gosnap.heap.snapshot import Snapshot
+
+I64 = npt.NDArray[np.int64]
+THRESHOLD_PERCENT = 10
+"""Of the live heap, as MAT's leak report has it."""
+LEAST_BYTES = 1 << 20
+"""Below, nothing is worth a suspicion."""
+_DROP = 0.7
+"""A child with less of its parent's bytes than this is where things pile up (MAT's big_drop_ratio)."""
+_LIST = 64
+"""Nodes from which on a chain of like objects is a list."""
+_PERIODS = (1, 2, 3)
+_CROWD = 50
+"""Goroutines in one place from which on they are a crowd."""
+_DEEPEST = 4096
+
+
+def suspects_view(
+    snapshot: "Snapshot", *, since: "Snapshot | None" = None, top: int | None = 5, redact: bool = False
+) -> View:
+    """Rows: title, root, container, field, pattern ("" where no known one fits), retained_bytes,
+    retained_objects, object (address to go on from, "" for goroutines), type, items, growth_bytes and
+    growth_items (with ``since``), evidence (sentences), next (a command without the file: "paths 0xc000…").
+    The largest first; with an older snapshot ``since`` those that grew most. Totals: suspects, bytes,
+    objects: of all that is live.
+
+    No rows: nothing holds a tenth of the live heap (and a megabyte) in one place.
+    """
+    search = _Search(snapshot, redact)
+    rows = [_row(search, s) for s in search.suspects()]
+    if since is not None:
+        _growth(snapshot, since, rows)
+        rows.sort(key=lambda r: (-r["growth_bytes"], -r["retained_bytes"], r["container"]))
+    known = snapshot.meta["totals"]
+    totals = {
+        "suspects": len(rows),
+        "objects": known.get("reachable_objects", 0),
+        "bytes": known.get("reachable_bytes", 0),
+    }
+    cut = rows[top:] if top is not None else []
+    rows = rows[:top] if top is not None else rows
+    left = {
+        "rows": len(cut),
+        "objects": sum(r["retained_objects"] for r in cut),
+        "bytes": sum(r["retained_bytes"] for r in cut),
+    }
+    view = View("suspects", snapshot.meta["snapshot"], snapshot.meta["checks"], totals, rows, left)
+    view.extra = {
+        "threshold_bytes": search.threshold,
+        "since": dict(since.meta["snapshot"]) if since is not None else {},
+    }
+    return view
+
+
+@dataclass
+class Suspect:
+    """A place before it is told of. ``node``: of the tree; ``chain``: how many nodes of a list it begins."""
+
+    node: int
+    retained: int
+    objects: int
+    pattern: str = ""
+    chain: int = 0
+    crowd: int = 0
+    where: Whereabouts | None = None
+    found: Found = field(default_factory=Found)
+
+
+class _Search:
+    """Finds the places."""
+
+    def __init__(self, snapshot: "Snapshot", redact: bool) -> None:
+        self.tree = Tree(Columns(snapshot.reader))
+        self.labels = Labels(self.tree.columns, redact=redact)
+        live = snapshot.meta["totals"].get("reachable_bytes", 0)
+        self.live_bytes = live
+        self.threshold = max(live * THRESHOLD_PERCENT // 100, LEAST_BYTES)
+        self._closed: set[int] = set()
+
+    @cached_property
+    def finder(self) -> Finder:
+        """Ways from the roots."""
+        return Finder(self.tree, self.labels)
+
+    @cached_property
+    def _big(self) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64], npt.NDArray[np.uint32]]:
+        """(nodes that retain enough to matter, what each retains, the heaviest child of every node among
+        them)."""
+        tree = self.tree
+        heads, size = tree.heads
+        enough = size >= np.uint64(self.threshold * _DROP / 2)
+        columns = tree.columns
+        # a large leaf dominates nothing else, so it is no head
+        spans = np.flatnonzero(columns.elemsize >= np.uint64(self.threshold * _DROP / 2))
+        leaves = np.concatenate(
+            [
+                np.zeros(0, np.int64),
+                *(np.arange(columns.first[s], columns.first[s + 1]) for s in spans.tolist()),
+            ]
+        )
+        leaves = leaves[tree.live[leaves]]
+        leaves = leaves[~np.isin(leaves, heads)]
+        node = np.concatenate([heads[enough], leaves.astype(np.uint32)])
+        kept = np.concatenate([size[enough], columns.elemsize[columns.span_of(leaves)]])
+        best = np.empty(tree.nodes, np.uint32)
+        heaviest(tree.idom, node, np.ascontiguousarray(kept), best)
+        return node, kept, best
+
+    def _child(self, node: int) -> tuple[int, int]:
+        """(the heaviest child, what it retains); (-1, 0) for none that matters."""
+        nodes, kept, best = self._big
+        place = int(best[node])
+        if place == NONE:
+            return -1, 0
+        return int(nodes[place]), int(kept[place])
+
+    def suspects(self) -> list[Suspect]:
+        """All places, the largest first."""
+        tree, n = self.tree, self.tree.objects
+        nodes, kept, _ = self._big
+        enough = kept >= np.uint64(self.threshold)
+        out = self._crowds() + self._timers()
+        taken = {s.node for s in out}
+        above = tree.idom[nodes]
+        # tops: groups of one variable or goroutine, and objects that several roots hold together
+        kind = np.full(len(nodes), 255, np.uint8)
+        is_group = nodes >= n
+        kind[is_group] = tree.group_kind[nodes[is_group] - n]
+        owner = np.full(len(nodes), 255, np.uint8)
+        under_group = (above >= n) & (above < tree.nodes)
+        owner[under_group] = tree.group_kind[above[under_group] - n]
+        single = np.isin(kind, (GroupKind.GLOBAL, GroupKind.GOROUTINE, GroupKind.QUEUE, GroupKind.FINALIZERS))
+        shared = ~is_group & ((above == tree.nodes) | np.isin(owner, _SEVERAL))
+        for place in np.flatnonzero(enough & (single | shared)).tolist():
+            node = int(nodes[place])
+            if self._above(node) & taken:
+                continue
+            out += self._down(node, int(kept[place]))
+        unique = {s.node: s for s in sorted(out, key=lambda s: s.retained)}
+        return sorted(unique.values(), key=lambda s: (-s.retained, s.node))
+
+    def _above(self, node: int) -> set[int]:
+        """The groups above a group."""
+        out, group = {node}, node - self.tree.objects
+        while group >= 0 and int(self.tree.group_parent[group]) != NONE:
+            group = int(self.tree.group_parent[group])
+            out.add(group + self.tree.objects)
+        return out
+
+    def _down(self, node: int, kept: int) -> list[Suspect]:
+        """The places below a node where it piles up."""
+        out: list[Suspect] = []
+        todo = [(node, kept)]
+        while todo and len(out) < 64:
+            v, size = todo.pop()
+            for _ in range(_DEEPEST):
+                chain = self._chain(v)
+                child, share = self._child(v)
+                if chain or share < _DROP * size or self._alike(v, child):
+                    break
+                v, size = child, share
+            big = [] if chain or not self._may_split(v) else self._big_children(v)
+            if len(big) > 1 and sum(s for _, s in big) >= _DROP * size:
+                todo += big
+                continue
+            if v in self._closed:
+                continue
+            out.append(Suspect(v, size, self.tree.retained_of(v)[1], chain=chain))
+        return out
+
+    def _alike(self, node: int, child: int) -> bool:
+        """Whether a child is of its parent's type: a tree's nodes pile up where the tree begins."""
+        types, n = self.tree.columns.types, self.tree.objects
+        return node < n and child < n and bool(types[node] == types[child]) and int(types[node]) != 0
+
+    def _may_split(self, node: int) -> bool:
+        """Whether children are places of their own: those of a structure, not the items of a container."""
+        if node >= self.tree.objects:
+            return True
+        role = int(self.tree.columns.types[node]) >> ROLE_SHIFT
+        big = self._big_children(node)
+        return role in (Role.VALUE, Role.CLOSURE) and not any(self._alike(node, v) for v, _ in big)
+
+    def _big_children(self, node: int) -> list[tuple[int, int]]:
+        nodes, kept, _ = self._big
+        chosen = np.flatnonzero(
+            (self.tree.idom[nodes] == np.uint32(node)) & (kept >= np.uint64(self.threshold))
+        )
+        return [(int(nodes[i]), int(kept[i])) for i in chosen.tolist()]
+
+    def _chain(self, node: int) -> int:
+        """How many objects of a list, or of a chain of two or three types in turn, begin here; 0 for none."""
+        if node >= self.tree.objects:
+            return 0
+        nodes, _, best = self._big
+        types = self.tree.columns.types
+        for period in _PERIODS:
+            length, _ = run(best, nodes, types, node, period)
+            if length >= _LIST * period:
+                return int(length) // period
+        return 0
+
+    def _crowds(self) -> list[Suspect]:
+        """Places where goroutines stand together: what they retain, with their stacks."""
+        tree, n = self.tree, self.tree.objects
+        table = tree.goroutines
+        out = []
+        stacks: dict[int, int] = {}
+        members: dict[int, int] = {}
+        group = np.flatnonzero(tree.group_kind == GroupKind.GOROUTINE)
+        for g, ref in zip(tree.group_parent[group].tolist(), tree.group_ref[group].tolist(), strict=True):
+            stacks[g] = stacks.get(g, 0) + int(table.stack_bytes[ref])
+            members[g] = members.get(g, 0) + 1
+        for place in np.flatnonzero(tree.group_kind == GroupKind.PLACE).tolist():
+            size, objects = tree.retained_of(place + n)
+            size += stacks.get(place, 0)
+            if members.get(place, 0) >= _CROWD and size >= self.threshold:
+                out.append(Suspect(place + n, size, objects, "goroutines", crowd=members[place]))
+        return out
+
+    def _timers(self) -> list[Suspect]:
+        """The timers of all processors together: what only they hold."""
+        tree, columns = self.tree, self.tree.columns
+        names = {"[]runtime.timerWhen", "[]*runtime.timer"}
+        weak = tree.weak.astype(np.int64)
+        heaps = [int(v) for v in weak if tree.live[v] and columns.type_name(int(v)) in names]
+        if not heaps:
+            return []
+        kept, objects = tree.retained(np.array(heaps, np.int64))
+        size = int(kept.sum())
+        if size < self.threshold:
+            return []
+        self._closed.update(heaps)
+        largest = heaps[int(np.argmax(kept))]
+        return [Suspect(largest, size, int(objects.sum()), "timers", crowd=len(heaps))]
+
+
+_SEVERAL = (
+    *(GroupKind.PACKAGE, GroupKind.GOROUTINES, GroupKind.LEAKED, GroupKind.PLACE),
+    *(GroupKind.CLEANUPS, GroupKind.WEAK_HANDLES),
+)
+
+
+def _row(search: _Search, s: Suspect) -> Row:
+    tree, n = search.tree, search.tree.objects
+    s.where = _where(search, s)
+    s.found = classify(tree, search.labels, s.where, s.node, Known(s.pattern, s.chain))
+    told = tell(search, s)
+    return {
+        "title": told.title,
+        "root": s.where.root,
+        "container": s.where.container,
+        "field": s.where.field,
+        "pattern": s.found.pattern,
+        "retained_bytes": s.retained,
+        "retained_objects": s.objects,
+        "object": f"{tree.columns.address(s.node):#x}" if s.node < n else "",
+        "type": s.where.type,
+        "items": s.found.items,
+        "growth_bytes": 0,
+        "growth_items": 0,
+        "evidence": told.evidence,
+        "next": told.next,
+    }
+
+
+def _where(search: _Search, s: Suspect) -> Whereabouts:
+    tree, n = search.tree, search.tree.objects
+    if s.pattern == "timers":
+        return Whereabouts(
+            "global runtime.allp", "runtime.p.timers", "runtime.p.timers", "time.Timer", (), (s.node,)
+        )
+    if s.node >= n and int(tree.group_kind[s.node - n]) == GroupKind.PLACE:
+        place = tree.goroutines.place(int(tree.group_ref[s.node - n]))
+        entry, where = tree.goroutines.entry(place.trace), tree.goroutines.where(place.trace)
+        return Whereabouts(f"goroutine {entry}", where, "", "goroutine", (), ())
+    return search.finder.find(s.node)
+
+
+def _growth(snapshot: "Snapshot", since: "Snapshot", rows: list[Row]) -> None:
+    """How much more each place holds than in an older snapshot: found again by its names."""
+    older = _Search(since, False)
+    older.threshold = 1 << 16
+    before: dict[tuple[str, str], tuple[int, int]] = {}
+    for s in older.suspects()[:200]:
+        where = _where(older, s)
+        found = classify(older.tree, older.labels, where, s.node, Known(s.pattern, s.chain))
+        before.setdefault((where.root, where.container), (s.retained, found.items))
+    for row in rows:
+        size, items = before.get((row["root"], row["container"]), (0, 0))
+        row["growth_bytes"] = row["retained_bytes"] - size
+        row["growth_items"] = row["items"] - items
+        when = since.meta["snapshot"]["taken_at"].partition(".")[0].replace("T", " ")
+        grew = "grew" if row["growth_bytes"] > 0 else "shrank" if row["growth_bytes"] < 0 else "did not grow"
+        row["evidence"].insert(0, _grown(grew, when, size, row["retained_bytes"], row["growth_items"]))
+    del snapshot
+
+
+def _grown(grew: str, when: str, before: int, now: int, items: int) -> str:
+    from gosnap.heap.prose import size
+
+    if not before:
+        return f"At {when}Z it was not there, or too small to be noticed."
+    more = f", {items:+,} items" if items else ""
+    return f"Since {when}Z it {grew} from {size(before)} to {size(now)}{more}."

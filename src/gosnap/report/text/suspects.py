@@ -1,0 +1,45 @@
+"""``gosnap suspects`` as text."""
+
+from gosnap.heap.views import View
+from gosnap.report.text.shared import file_argument, heading, moment, warn_untrusted
+from gosnap.report.text.table import Page
+from gosnap.report.text.units import clean, plural, size
+
+
+def render(page: Page, view: View, path: str) -> None:
+    """Each suspect: a title, its evidence, and the next command."""
+    t, name = view.totals, file_argument(path)
+    heading(page, view.snapshot)
+    page.line(f"{plural(t['objects'], 'object')}, {size(t['bytes'])} live")
+    since = view.extra["since"]
+    if since:
+        page.line(f"compared with the snapshot of {moment(clean(since['taken_at']))}")
+    if not view.rows:
+        page.line()
+        page.paragraph(
+            f"Nothing stands out: no single place holds {size(view.extra['threshold_bytes'])} or more. "
+            "Many places may hold a little each: see them by type, or by root."
+        )
+        warn_untrusted(page, view)
+        page.next(f"gosnap dominators {name} --by type", f"gosnap dominators {name} --by root")
+        return
+    for i, row in enumerate(view.rows, 1):
+        page.line()
+        page.paragraph_styled(f"{i}. {clean(row['title'])}", "bold")
+        for sentence in row["evidence"]:
+            page.paragraph(clean(sentence), "   ")
+        page.line("   " + page.style(_command(row["next"], name), "cyan"))
+    left = view.left_out
+    if left["rows"]:
+        page.line()
+        page.line(
+            f"… and {plural(left['rows'], 'suspect')} more, {size(left['bytes'])} (-n 0 shows all)", "dim"
+        )
+    warn_untrusted(page, view)
+    page.next(_command(view.rows[0]["next"], name))
+
+
+def _command(text: str, name: str) -> str:
+    """``paths 0xc000…`` as it must be typed for this file."""
+    verb, _, rest = text.partition(" ")
+    return f"gosnap {verb} {name}" + (f" {rest}" if rest else "")
