@@ -160,11 +160,16 @@ class _Search:
         shared = ~is_group & ((above == tree.nodes) | np.isin(owner, _SEVERAL))
         for place in np.flatnonzero(enough & (single | shared)).tolist():
             node = int(nodes[place])
-            if self._above(node) & taken:
+            if self._above(node) & taken or (self._closed and self._is_processors(node)):
                 continue
             out += self._down(node, int(kept[place]))
         unique = {s.node: s for s in sorted(out, key=lambda s: s.retained)}
         return sorted(unique.values(), key=lambda s: (-s.retained, s.node))
+
+    def _is_processors(self, node: int) -> bool:
+        """Whether a node is runtime.allp, through which timers are held: they are told of as such."""
+        group = node - self.tree.objects
+        return group >= 0 and self.tree.group_name(group) == "global runtime.allp"
 
     def _above(self, node: int) -> set[int]:
         """The groups above a group."""
