@@ -6,14 +6,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
-cdef extern from "stdlib.h" nogil:
-    int posix_memalign(void **, size_t, size_t)
-
-cdef extern from "sys/mman.h" nogil:
-    int madvise(void *, size_t, int)
-    int MADV_HUGEPAGE
-
-from gosnap._kernels.memory cimport prefetch
+from gosnap._kernels.memory cimport huge, prefetch
 
 cdef uint32_t NONE = 0xFFFFFFFF
 cdef uint32_t LEAF = 0xFFFFFFFE
@@ -201,12 +194,9 @@ cdef class Dominators:
                     room += 1
         room += 2
         bytes_ = nodes * 4 + room * (7 * 4 + 8) + edges * 12
-        # one block in huge pages: most of the time of small ones would go into their first faults; what is
-        # never touched costs nothing
-        if posix_memalign(&self.memory, 1 << 21, bytes_):
-            self.memory = NULL
+        self.memory = huge(bytes_)
+        if self.memory == NULL:
             raise MemoryError
-        madvise(self.memory, bytes_, MADV_HUGEPAGE)
         at = <char *> self.memory
         self.wide = <int64_t *> at
         at += room * 8

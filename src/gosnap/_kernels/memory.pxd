@@ -21,6 +21,22 @@ cdef extern from *:
     const uint64_t HASH "GS_HASH"
 
 
+cdef extern from *:
+    """
+    #include <stdlib.h>
+    #include <sys/mman.h>
+    static void *gs_huge(size_t size) {
+        void *at;
+        if (posix_memalign(&at, (size_t)1 << 21, size ? size : 1)) return 0;
+        madvise(at, size, MADV_HUGEPAGE);
+        return at;
+    }
+    """
+    # memory in huge pages, for free(): of small ones, first faults would take most of the time; what is never
+    # touched costs nothing
+    void *huge "gs_huge"(size_t size) nogil
+
+
 cdef class Space:
     cdef const uint64_t[::1] start_column
     cdef const uint64_t[::1] end_column

@@ -4,9 +4,10 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memset
 
 from gosnap._kernels.graph cimport Graph
-from gosnap._kernels.memory cimport ctz
+from gosnap._kernels.memory cimport ctz, huge
 
 cdef enum:
     SETS = 63
@@ -24,11 +25,12 @@ cdef class Ways:
     cdef int64_t top
 
     def __cinit__(self, int64_t n):
-        self.ways = <uint64_t *> calloc(<size_t> n + 1, 8)
+        self.ways = <uint64_t *> huge((<size_t> n + 1) * 8)
         self.waits = <uint8_t *> calloc(<size_t> n + 1, 1)
         self.stack = <uint32_t *> malloc((<size_t> n + 1) * 4)
         if self.ways == NULL or self.waits == NULL or self.stack == NULL:
             raise MemoryError
+        memset(self.ways, 0, (<size_t> n + 1) * 8)
 
     def __dealloc__(self):
         free(self.ways)

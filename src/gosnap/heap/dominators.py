@@ -181,7 +181,7 @@ def _sets(snapshot: "Snapshot", tree: Tree, by: str, top: int | None) -> tuple[l
     sets = np.array([of_key[int(k)] for k in keys], np.int64)
     at = np.minimum(np.searchsorted(keys, columns.types), len(keys) - 1)
     member = sets[at].astype(np.uint32)
-    order = np.argsort(-_rank(tree, member, len(distinct)), kind="stable")
+    order = np.argsort(-(shallow[:, 0] + _kept_by_large(tree, member, len(distinct))), kind="stable")
     if top is not None:
         order = order[: max(_SETS, 3 * top)]
     size_of, count_of = _measure(tree, member, order)
@@ -207,17 +207,18 @@ def _sets(snapshot: "Snapshot", tree: Tree, by: str, top: int | None) -> tuple[l
 _NAME = {"type": "name", "package": "package"}
 
 
-def _rank(tree: Tree, member: npt.NDArray[np.uint32], sets: int) -> I64:
-    """What the objects of each set retain one by one, without those below another of the same set."""
+def _kept_by_large(tree: Tree, member: npt.NDArray[np.uint32], sets: int) -> I64:
+    """What the large ones of the objects of each set retain, without those right below another of the same
+    set."""
     heads, size = tree.heads
-    heads, size = heads[heads < tree.objects], size[heads < tree.objects]
+    large = (heads < tree.objects) & (size >= np.uint64(1 << 16))
+    heads, size = heads[large], size[large]
     above = tree.idom[heads]
-    inside = above < tree.objects
     below = np.zeros(len(heads), bool)
+    inside = above < tree.objects
     below[inside] = member[above[inside]] == member[heads[inside]]
-    out = np.bincount(member[heads[~below]], weights=size[~below].astype(np.float64), minlength=sets)
-    shallow = np.bincount(member, weights=None, minlength=sets)
-    return np.maximum(out.astype(np.int64), shallow)
+    kept = size[~below].astype(np.float64)
+    return np.bincount(member[heads[~below]], weights=kept, minlength=sets).astype(np.int64)
 
 
 def _measure(

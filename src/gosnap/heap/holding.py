@@ -1,6 +1,7 @@
 """What an object holds, seen through the insides of maps, channels and slices."""
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -82,16 +83,20 @@ def _by_type(tree: Tree, objects: I64, sizes: I64, retained: I64) -> list[tuple[
 
 def mix_of(tree: Tree, node: int) -> list[Mix]:
     """All that a node retains, by type, the most bytes first."""
-    mark = np.zeros(tree.nodes, np.uint8)
-    mark_below(tree.idom, node, mark)
-    objects = np.flatnonzero(mark[: tree.objects])
+    objects = objects_below(tree, node)
     sizes = tree.columns.elemsize[tree.columns.span_of(objects)].astype(np.int64)
     rows = _by_type(tree, objects, sizes, sizes)
     return [Mix(name, n, size) for name, n, size, _ in rows]
 
 
 def objects_below(tree: Tree, node: int) -> I64:
-    """All objects that a node retains."""
-    mark = np.zeros(tree.nodes, np.uint8)
-    mark_below(tree.idom, node, mark)
-    return np.flatnonzero(mark[: tree.objects])
+    """All objects that a node retains; the last answer is kept, for it is asked for again."""
+    known = _LAST.get(tree)
+    if known is None or known[0] != node:
+        mark = np.zeros(tree.nodes, np.uint8)
+        mark_below(tree.idom, node, mark)
+        known = _LAST[tree] = node, np.flatnonzero(mark[: tree.objects])
+    return known[1]
+
+
+_LAST: "WeakKeyDictionary[Tree, tuple[int, I64]]" = WeakKeyDictionary()

@@ -2,8 +2,10 @@
 
 import itertools
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from gosnap._kernels.paths import shortest
 from gosnap.heap.gotable import LIBRARY
@@ -13,6 +15,7 @@ from gosnap.heap.roles import ROW_MASK
 from gosnap.heap.slots import slot_name
 from gosnap.heap.tree import Tree
 
+_LONGEST = 1 << 10
 _STANDARD = frozenset(
     (
         *(
@@ -85,35 +88,69 @@ class Finder:
     def __init__(self, tree: Tree, labels: Labels) -> None:
         self._tree = tree
         self._labels = labels
+
+    @cached_property
+    def _shortest(self) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+        """(the node before each on a shortest way, the reference there)."""
+        tree = self._tree
         graph, _, _ = tree.graph
         n = graph.nodes
-        self._parent, self._via = np.empty(n, np.uint32), np.empty(n, np.uint32)
-        shortest(graph, tree.tops, np.zeros(n, np.uint8), self._parent, self._via, np.empty(n, np.uint32))
+        parent, via = np.empty(n, np.uint32), np.empty(n, np.uint32)
+        shortest(graph, tree.tops, np.zeros(n, np.uint8), parent, via, np.empty(n, np.uint32))
+        return parent, via
 
-    def way(self, node: int, limit: int = 1 << 10) -> list[int]:
-        """The nodes from a root to this one, the first of a very long way left out."""
-        out = [node]
-        while len(out) < limit:
-            above = int(self._parent[out[-1]])
+    def way(self, node: int) -> tuple[list[int], list[int]]:
+        """(nodes from a root to this one, the reference into each or -1); the first of a very long way are
+        left out. Along the dominators, where each refers to the next, else a shortest one."""
+        tree, n = self._tree, self._tree.objects
+        nodes, edges = [node], []
+        while nodes[-1] < n and len(nodes) < _LONGEST:
+            above = int(tree.idom[nodes[-1]])
+            edge = self._edge(above, nodes[-1])
+            if edge is None:
+                return self._shortest_way(node)
+            nodes.append(above)
+            edges.append(edge)
+        return nodes[::-1], [-1, *edges[::-1]]
+
+    def _edge(self, above: int, node: int) -> int | None:
+        """The first reference from an object or group to an object; -1 from a group, None for none."""
+        tree, n = self._tree, self._tree.objects
+        if n <= above < tree.nodes:
+            group, held = tree.held
+            low, high = np.searchsorted(group, [above - n, above - n + 1])
+            return -1 if bool((held[low:high] == node).any()) else None
+        if above >= n:
+            return None
+        start, count = tree.columns.edges_of(above)
+        found = np.flatnonzero(tree.columns.references[1][start : start + count] == np.uint32(node))
+        return start + int(found[0]) if len(found) else None
+
+    def _shortest_way(self, node: int) -> tuple[list[int], list[int]]:
+        parent, via = self._shortest
+        nodes = [node]
+        while len(nodes) < _LONGEST:
+            above = int(parent[nodes[-1]])
             if above >= self._tree.nodes:
                 break
-            out.append(above)
-        return out[::-1]
+            nodes.append(above)
+        nodes.reverse()
+        return nodes, [int(via[v]) for v in nodes]
 
     def find(self, node: int) -> Whereabouts:
         """Where a node is."""
         tree, n = self._tree, self._tree.objects
-        way = self.way(node)
+        way, edges = self.way(node)
         groups = [v - n for v in way if v >= n]
         objects = [v for v in way if v < n]
+        into = dict(zip(way, edges, strict=True))
         root, container, field, type_name = self._root(groups[-1] if groups else -1, objects[:1])
         first = tree.columns.type_name(objects[0]) if objects else ""
         if root.startswith("goroutine ") and len(objects) > 1 and _is_named(first) and not is_standard(first):
             # what only a stack knows is told by its type, not by the name that some frame has for it
             container = field = first
         for holder, inner in itertools.pairwise(objects):
-            edge = int(self._via[inner])
-            words = self._word(holder, edge)
+            words = self._word(holder, into[inner])
             place = self._labels.place(holder, words)
             holder_type = tree.columns.type_name(holder)
             if place.kind == "part" or is_standard(holder_type):
