@@ -49,12 +49,13 @@ def number(key: _U64, out: _U32, first: _U32) -> int:
     first. Returns how many different ones there are. ValueError where columns do not fit. MemoryError.
     """
 
-def merge(above: _I64, label: _U32, place: _U32, up: _U32, example: _U32, again: _U8) -> int:
+def merge(above: _I64, label: _U32, inside: _U8, place: _U32, up: _U32, example: _U32, again: _U8) -> int:
     """Merge nodes that have the same labels on their way from the roots.
 
     ``above``: i64[n], the node above each, -1 for none; it comes before. ``label``: u32[n]. A node whose
-    label is that of the one above it is in the same place. Writes place[i] (u32[n]), and per place the one
-    above it (``up``, 0xFFFFFFFF for none), its first node (``example``), and 1 in ``again`` where nodes are
-    below others of the same place. Returns how many places there are: at most as many as fit; what is beyond
-    counts for the place above it. ValueError where columns do not fit. MemoryError.
+    label is that of the one above it, or where ``inside`` (u8[n]) is not 0, is in the same place. Writes
+    place[i] (u32[n]), and per place the one above it (``up``, 0xFFFFFFFF for none), its first node
+    (``example``), and 1 in ``again`` where nodes are below others of the same place. Returns how many places
+    there are: at most as many as fit; what is beyond counts for the place above it. ValueError where columns
+    do not fit. MemoryError.
     """

@@ -192,6 +192,7 @@ def number(const uint64_t[::1] key not None, uint32_t[::1] out not None, uint32_
 def merge(
     const int64_t[::1] above not None,
     const uint32_t[::1] label not None,
+    const uint8_t[::1] inside not None,
     uint32_t[::1] place not None,
     uint32_t[::1] up not None,
     uint32_t[::1] example not None,
@@ -203,7 +204,7 @@ def merge(
     cdef uint64_t cap = 1024, h, key
     cdef uint32_t p, at
     cdef uint32_t *table
-    if label.shape[0] != n or place.shape[0] != n or room < 1:
+    if label.shape[0] != n or inside.shape[0] != n or place.shape[0] != n or room < 1:
         raise ValueError("paths: columns do not fit the nodes")
     for i in range(n):
         if above[i] >= i:
@@ -219,6 +220,9 @@ def merge(
             p = NONE
             if above[i] >= 0:
                 p = place[above[i]]
+                if inside[i]:
+                    place[i] = p
+                    continue
                 # a list, or a tree of like nodes, is one place however deep it is
                 if label[i] == label[above[i]]:
                     place[i] = p

@@ -14,6 +14,7 @@ from gosnap.heap.columns import Columns
 from gosnap.heap.exclude import exclude
 from gosnap.heap.groups import NONE, GroupKind
 from gosnap.heap.labels import Labels, words_of_edges
+from gosnap.heap.roles import ROLE_SHIFT, Role
 from gosnap.heap.steps import Steps
 from gosnap.heap.tree import Tree
 from gosnap.heap.views import Row, View
@@ -28,6 +29,11 @@ _ENDS = 40
 _RUN = 6
 """Steps through objects of one type from which on they become one."""
 _PLACES = 1 << 16
+_INSIDES = (
+    *(Role.MAP_DIR, Role.MAP_TABLE, Role.MAP_BUCKETS, Role.MAP_OVERFLOW, Role.MAP_OVERFLOW_ARRAY),
+    Role.CHAN_BUF,
+)
+"""Parts of a map or channel: no steps of their own."""
 
 
 def paths_view(
@@ -275,7 +281,9 @@ def _merge(search: _Search, labels: Labels, chosen: I64) -> _Merged:
     label = _labels(search, labels, members, parent)
     place, up = np.zeros(len(members), np.uint32), np.zeros(_PLACES, np.uint32)
     example, again = np.zeros(_PLACES, np.uint32), np.zeros(_PLACES, np.uint8)
-    count = merge(above, label, place, up, example, again)
+    roles = tree.columns.types[np.minimum(members, tree.objects - 1)] >> np.uint32(ROLE_SHIFT)
+    inside = ((members < tree.objects) & np.isin(roles, _INSIDES)).astype(np.uint8)
+    count = merge(above, label, inside, place, up, example, again)
     at = place[position[chosen]].astype(np.int64)
     size = tree.columns.elemsize[tree.columns.span_of(chosen)].astype(np.int64)
     ends = np.bincount(at, minlength=count)
