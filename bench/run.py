@@ -44,6 +44,35 @@ print(time.perf_counter() - start)
 """
 
 
+# The dominators of a written snapshot alone. Timed inside: neither reading the file nor Python's start is in
+# it.
+DOMINATORS = """
+import sys, time
+import numpy as np
+from gosnap.heap.columns import Columns
+from gosnap.heap.tree import Tree
+from gosnap.heap.snapshot import open_snapshot
+columns = Columns(open_snapshot(sys.argv[1]).reader)
+tree = Tree(columns)
+graph, _, _ = tree.graph
+idom = np.empty(graph.nodes, np.uint32)
+start = time.perf_counter()
+found = graph.dominators(tree.tops, columns.elemsize, columns.counts, idom)
+print((time.perf_counter() - start) / found.reached * 1e9)
+"""
+
+VERBS = (
+    ("dominators",),
+    ("dominators", "--by", "type"),
+    ("dominators", "--by", "package"),
+    ("dominators", "--by", "global"),
+    ("goroutines",),
+    ("suspects",),
+    ("paths", "main.User"),
+)
+"""Commands on a written snapshot, each with its own limit of a second."""
+
+
 @dataclass
 class Row:
     """One measured quantity: its value in every round, and the most it may be."""
@@ -205,6 +234,7 @@ class Bench:
         self.heartbeat = Heartbeat(work / "heartbeat")
         self.gosnap = gosnap_command()
         self.heap = int(target.json["heap_inuse"])
+        self.address = ""
 
     def run(self, name: str, command: Sequence[str], *, frozen: bool = False) -> tuple[Done, float] | None:
         """One command; None, with a note, if it failed. Also the longest gap of the heartbeat meanwhile."""
@@ -262,6 +292,7 @@ class Bench:
                 add("types", "wall", "s", ran[0].wall, limit=0.5)
                 add("types", "user + sys", "s", ran[0].cpu)
                 add("types", "peak RSS / heap in use", "", ran[0].rss / self.heap)
+            self.verbs(file)
         ran = self.run("--help", [*self.gosnap, "--help"])
         if ran is not None:
             add("--help", "wall", "ms", ran[0].wall * 1e3, limit=60)
@@ -270,6 +301,31 @@ class Bench:
         if ran is not None:
             size = compiler.stat().st_size / 1e6
             add(f"DWARF and symbols, {size:.0f} MB", "wall", "s", float(ran[0].out), limit=0.5)
+
+    def verbs(self, file: Path, limit: float | None = 1.0) -> None:
+        """What answers from a written snapshot; the way from the PID to the first of them."""
+        add = self.table.add
+        listed = self.run("dominators", [*self.gosnap, "dominators", str(file), "--format", "json"])
+        addresses = [r["object"] for r in json.loads(listed[0].out)["rows"]] if listed else []
+        self.address = addresses[-1] if addresses else ""
+        for verb, *rest in (*VERBS, *([("paths", self.address)] if addresses else [])):
+            name = " ".join((verb, *("ADDR" if r.startswith("0x") else r for r in rest)))
+            ran = self.run(name, [*self.gosnap, verb, str(file), *rest, "--format", "json"])
+            if ran is None:
+                continue
+            add(name, "wall", "s", ran[0].wall, limit=limit)
+            add(name, "peak RSS / heap in use", "", ran[0].rss / self.heap)
+            if name == "dominators":
+                captured = self.table.rows[("capture", "wall")].values[-1]
+                both = max(
+                    self.table.rows[("capture", "peak RSS / heap in use")].values[-1], ran[0].rss / self.heap
+                )
+                add("PID to dominators", "wall", "s", captured + ran[0].wall, limit=9.0 if limit else None)
+                add("PID to dominators", "peak RSS / heap in use", "", both, limit=3.0 if limit else None)
+        ran = self.run("dominators alone", [sys.executable, "-c", DOMINATORS, str(file)])
+        if ran is not None:
+            # 4 million objects per second
+            add("dominators alone", "per object", "ns", float(ran[0].out), limit=250)
 
     def peers(self) -> None:
         add, pid = self.table.add, str(self.target.pid)
@@ -298,6 +354,9 @@ class Bench:
             if shutil.which("viewcore"):
                 command = ["viewcore", str(core), "--exe", str(self.binary), "histogram"]
                 self.peer_answer("viewcore histogram", command)
+                if self.address:
+                    command = ["viewcore", str(core), "--exe", str(self.binary), "reachable", self.address]
+                    self.peer_answer("viewcore reachable", command)
             core.unlink()
         if shutil.which("grf"):
             command = ["grf", "attach", pid, "-o", str(self.work / "grf.out")]
@@ -326,6 +385,29 @@ class Bench:
         add(name, "peak RSS / heap in use", "", done.rss / self.heap, ours=(ours, "peak RSS / heap in use"))
 
 
+SHAPES = (("one list of 10 million nodes", "-list"), ("one map of 10 million entries", "-map"))
+
+
+def hard_shapes(options: argparse.Namespace) -> dict[str, Table]:
+    """What breaks programs that recurse, or that are quadratic: one round each."""
+    out = {}
+    for name, flag in SHAPES:
+        with tempfile.TemporaryDirectory(prefix="gosnap-bench-", dir=options.dir) as directory:
+            work = Path(directory)
+            arguments = ["-mb", "20", flag, "10000000", "-hb", str(work / "heartbeat"), "-seconds", "3600"]
+            binary = gotool.gobuild("bigheap", options.go)
+            with gotool.running(binary, *arguments, timeout=600) as target:
+                bench = Bench(options, target, binary, work)
+                file = bench.capture("capture", [], 350, None)
+                if file is not None:
+                    bench.verbs(file, limit=None)
+                said = target.json
+                print(f"\n{name}: {said['heap_objects']:,} objects, {said['heap_alloc']:,} bytes\n")
+                print(bench.table.text())
+                out[name] = bench.table
+    return out
+
+
 def machine() -> str:
     model = "unknown CPU"
     for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -342,6 +424,7 @@ def main() -> int:
     parser.add_argument("--go", default="1.26.6", help="Go version of the target")
     parser.add_argument("--json", type=Path, help="also write all values to this file")
     parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--no-shapes", action="store_true", help="leave the list and the map out")
     parser.add_argument(
         "--dir", type=Path, help="where snapshots and cores go (default: the temporary directory)"
     )
@@ -374,9 +457,16 @@ def main() -> int:
     print(bench.table.text())
     for text in bench.table.notes:
         print(f"note: {text}")
+    shapes = {} if options.no_shapes else hard_shapes(options)
     if options.json:
         rows = [asdict(r) | {"median": r.median, "verdict": r.verdict} for r in bench.table.rows.values()]
-        document = {"machine": machine(), "target": said, "rows": rows, "notes": bench.table.notes}
+        document = {
+            "machine": machine(),
+            "target": said,
+            "rows": rows,
+            "shapes": {name: [asdict(r) for r in t.rows.values()] for name, t in shapes.items()},
+            "notes": bench.table.notes,
+        }
         options.json.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     return 0
 

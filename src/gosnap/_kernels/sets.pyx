@@ -7,10 +7,11 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
 from gosnap._kernels.graph cimport Graph
-from gosnap._kernels.memory cimport ctz, huge
+from gosnap._kernels.memory cimport ctz, huge, prefetch
 
 cdef enum:
     SETS = 63
+    AHEAD = 8       # references that are asked for in advance
 
 cdef uint64_t ALL = ~<uint64_t>0
 cdef uint64_t REACHED = <uint64_t>1 << SETS
@@ -37,13 +38,20 @@ cdef class Ways:
         free(self.waits)
         free(self.stack)
 
-    cdef inline void arrive(self, uint32_t v, uint64_t bits, uint8_t member, bint leaf) noexcept nogil:
-        if member < SETS:
-            bits &= ~(<uint64_t>1 << member)
+    cdef inline void arrive(
+        self, uint32_t v, uint64_t bits, const uint8_t *member, const int64_t *offset
+    ) noexcept nogil:
+        cdef uint8_t own
+        # most edges bring nothing new: of these nothing but the word is looked at
         if not bits & ~self.ways[v]:
             return
+        own = member[v]
+        if own < SETS:
+            bits &= ~(<uint64_t>1 << own)
+            if not bits & ~self.ways[v]:
+                return
         self.ways[v] |= bits
-        if not leaf and not self.waits[v]:
+        if not self.waits[v] and offset[v] != offset[v + 1]:
             self.waits[v] = 1
             self.stack[self.top] = v
             self.top += 1
@@ -62,7 +70,7 @@ def retained_by_sets(
     cdef const int64_t *offset = graph.offset
     cdef const uint32_t *target = graph.target
     cdef Ways w
-    cdef int64_t i, k, e, _
+    cdef int64_t i, k, e, end, _
     cdef int64_t v = 0, sized = 0
     cdef uint64_t lost, have
     cdef uint32_t u
@@ -78,14 +86,17 @@ def retained_by_sets(
     with nogil:
         for i in range(roots.shape[0]):
             u = roots[i]
-            w.arrive(u, ALL, member[u], offset[u] == offset[u + 1])
+            w.arrive(u, ALL, &member[0], offset)
         while w.top:
             w.top -= 1
             u = w.stack[w.top]
             w.waits[u] = 0
             have = w.ways[u]
-            for e in range(offset[u], offset[u + 1]):
-                w.arrive(target[e], have, member[target[e]], offset[target[e]] == offset[target[e] + 1])
+            end = offset[u + 1]
+            for e in range(offset[u], end):
+                if e + AHEAD < end:
+                    prefetch(&w.ways[target[e + AHEAD]])
+                w.arrive(target[e], have, &member[0], offset)
         for k in range(run.shape[0]):
             for _ in range(run[k]):
                 lost = ~w.ways[v]

@@ -55,25 +55,25 @@ def run(
 
 
 def mark_below(const uint32_t[::1] idom not None, uint32_t top, uint8_t[::1] mark not None):
-    cdef int64_t nodes = idom.shape[0], i, steps
+    cdef int64_t nodes = idom.shape[0], i
     cdef uint32_t v
     cdef uint8_t found
     if mark.shape[0] < nodes or top >= nodes:
         raise ValueError("tree: columns differ in length")
     with nogil:
-        # 0 not looked at, 1 below, 2 not below; each way up ends at what is known, and is then known itself
+        # 0 not looked at, 1 below, 2 not below, 3 on the way up now; each way up ends at what is known, or in
+        # a circle, and is then known itself
         for i in range(nodes):
             mark[i] = 0
         mark[top] = 1
         for i in range(nodes):
             v = <uint32_t> i
-            steps = 0
-            while v < nodes and not mark[v] and steps <= nodes:
-                v = idom[v]
-                steps += 1
-            found = mark[v] if v < nodes and mark[v] else 2
-            v = <uint32_t> i
             while v < nodes and not mark[v]:
+                mark[v] = 3
+                v = idom[v]
+            found = 1 if v < nodes and mark[v] == 1 else 2
+            v = <uint32_t> i
+            while v < nodes and mark[v] == 3:
                 mark[v] = found
                 v = idom[v]
         for i in range(nodes):

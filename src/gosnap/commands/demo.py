@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
             common.emit(options, view, lambda p, v: None)
         else:
             text.explain(page, view)
-            text.holders(page, after.dominators(top=4), path)
+            text.holders(page, after.suspects(since=before, top=1), path)
             text.finish(page, after.info(), path)
             show()
     return 0

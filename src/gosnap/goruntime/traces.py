@@ -41,7 +41,11 @@ def read_traces(functions: Functions, goroutines: Goroutines, stacks: list[Stack
             by_place[place] = rows.setdefault(trace, len(rows)), ends
         of[row], ends = by_place[place]
         frame_lines.append(ends)
-    created = [_created(functions, pc) for pc in goroutines["gopc"].tolist()]
+    # the first one was started by assembly; tracebacks do not say so either
+    created = [
+        _created(functions, pc) if number != 1 else None
+        for number, pc in zip(goroutines["goid"].tolist(), goroutines["gopc"].tolist(), strict=True)
+    ]
     return Traces(of, list(rows), created, frame_lines)
 
 

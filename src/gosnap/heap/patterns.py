@@ -16,7 +16,7 @@ I64 = npt.NDArray[np.int64]
 _MAP_ROLES = (
     *(Role.MAP, Role.MAP_DIR, Role.MAP_TABLE, Role.MAP_BUCKETS, Role.MAP_OVERFLOW, Role.MAP_OVERFLOW_ARRAY),
 )
-_SAMPLE = 200
+_SAMPLE = 64
 _PINNED_LEAST = 1024
 """Arrays smaller than this are not what a sub-slice is feared for."""
 
@@ -24,14 +24,15 @@ _PINNED_LEAST = 1024
 @dataclass
 class Found:
     """``pattern``: its name, or "". ``items``: how many entries, elements, nodes or goroutines there are;
-    ``items_type``: of what type. ``capacity``: how many there is room for, where that is known.
-    ``used_bytes``: of a sample of arrays (``sample_bytes``), what the slices and strings into them can
-    see."""
+    ``items_type``: of what type. ``shape``: map, slice or channel, "" for none of them. ``capacity``: how
+    many there is room for, where that is known. ``used_bytes``: of a sample of arrays (``sample_bytes``),
+    what the slices and strings into them can see."""
 
     pattern: str = ""
     items: int = 0
     items_type: str = ""
     capacity: int = 0
+    shape: str = ""
     holds: list[Items] = field(default_factory=list)
     mix: list[Mix] = field(default_factory=list)
     used_bytes: int = 0
@@ -62,7 +63,8 @@ def classify(tree: Tree, labels: Labels, where: Whereabouts, node: int, known: K
     if found.holds:
         found.items, found.items_type = found.holds[0].count, found.holds[0].type
     if chain:
-        found.items, found.items_type = chain, tree.columns.type_name(node)
+        name = tree.columns.type_name(node)
+        found.items, found.items_type = next((m.count for m in found.mix if m.type == name), chain), name
         found.pattern = "list"
     if node < n:
         _container(tree, labels, where, node, found)
@@ -102,7 +104,7 @@ def _map(tree: Tree, labels: Labels, where: Whereabouts, node: int, found: Found
         if _role(tree, v)[0] is Role.MAP:
             header = v
             break
-    found.pattern = "map"
+    found.pattern = found.shape = "map"
     if header < 0:
         return
     # hmap.count and Map.used are the first word of either
@@ -130,7 +132,7 @@ def _storage(tree: Tree, node: int) -> int:
 
 
 def _channel(tree: Tree, labels: Labels, where: Whereabouts, found: Found) -> None:
-    found.pattern = "channel"
+    found.pattern = found.shape = "channel"
     for v in reversed(where.nodes):
         if _role(tree, v)[0] is Role.CHAN:
             address = tree.columns.address(v)
@@ -141,7 +143,7 @@ def _channel(tree: Tree, labels: Labels, where: Whereabouts, found: Found) -> No
 
 
 def _slice(tree: Tree, labels: Labels, where: Whereabouts, elem: str, found: Found) -> None:
-    found.pattern = "slice"
+    found.pattern = found.shape = "slice"
     length = _length(tree, labels, where)
     if length is not None:
         found.items, found.capacity = length

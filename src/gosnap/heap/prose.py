@@ -73,8 +73,11 @@ def tell(search: "_Search", s: "Suspect") -> Told:
     assert where is not None
     share = f"{100 * s.retained / search.live_bytes:.0f}%" if search.live_bytes else ""
     what = _what(search, s)
-    title = f"{what} keeps {size(s.retained)}, {share} of the live heap"
+    verb = "keep" if found.pattern in ("goroutines", "timers") else "keeps"
+    title = f"{what} {verb} {size(s.retained)}, {share} of the live heap"
     evidence = []
+    if where.field and where.field != where.container:
+        evidence.append(f"It is the field {where.field}, held by {where.root}.")
     if found.pattern:
         evidence.append(f"It looks like {_KIND[found.pattern]}.")
     evidence += _holds(s)
@@ -84,7 +87,7 @@ def tell(search: "_Search", s: "Suspect") -> Told:
             f"{size(found.used_bytes)}."
         )
     if found.mix:
-        rows = [f"{m.type} {size(m.size)} in {m.count:,}" for m in found.mix[:3]]
+        rows = [f"{m.count:,} {m.type.removesuffix(' (inside)')} ({size(m.size)})" for m in found.mix[:3]]
         evidence.append("Made of: " + ", ".join(rows) + ".")
     if found.pattern:
         evidence.append(_ADVICE[found.pattern])
@@ -123,16 +126,17 @@ def _holds(s: "Suspect") -> list[str]:
     room = f" of {found.capacity:,}" if found.capacity else ""
     if found.pattern == "emptied-map":
         out.append(f"It has {found.items:,} entries, and room for {found.capacity:,}.")
-    elif found.pattern in ("map",) and found.items:
+    elif found.shape == "map" and found.items:
         out.append(f"It has {found.items:,} entries.")
-    elif found.pattern == "channel":
+    elif found.shape == "channel":
         out.append(f"{found.items:,}{room} places of its buffer are taken.")
-    elif found.pattern in ("slice", "buffers", "strings", "subslice") and found.capacity:
+    elif found.shape == "slice" and found.capacity:
         out.append(f"Its length is {found.items:,}, its capacity {found.capacity:,}.")
     if found.holds:
         first = found.holds[0]
         one = size(first.retained // max(first.count, 1))
-        out.append(f"It holds {first.count:,} {first.type}, {one} each with what hangs on them.")
+        hangs = " with what hangs on it" if first.retained > first.size else ""
+        out.append(f"It holds {first.count:,} {first.type.removesuffix(' (inside)')}, {one} each{hangs}.")
     return out
 
 

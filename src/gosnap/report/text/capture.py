@@ -45,4 +45,4 @@ def render(page: Page, view: View, *, verbose: bool = False) -> None:
         page.pairs([(what, duration(timings[key])) for key, what in _PHASES if key in timings])
     page.line()
     checks(page, view.checks)
-    page.next(f"gosnap types {name}", f"gosnap info {name}")
+    page.next(f"gosnap suspects {name}", f"gosnap types {name}", f"gosnap info {name}")

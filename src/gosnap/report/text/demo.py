@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from gosnap.heap.views import View
-from gosnap.report.text import capture, dominators, info
+from gosnap.report.text import capture, info, suspects
 from gosnap.report.text.shared import file_argument
 from gosnap.report.text.table import Page
 from gosnap.report.text.units import clean, count, percent, size
@@ -55,18 +55,11 @@ def explain(page: Page, view: View) -> None:
 
 def holders(page: Page, view: View, path: str) -> None:
     """Who holds it."""
+    name = file_argument(path)
     page.line()
-    page.line(page.style(f"$ gosnap dominators {file_argument(path)} -n {len(view.rows)}", "cyan"))
+    page.line(page.style(f"$ gosnap suspects {name} --since first.gosnap", "cyan"))
     page.line()
-    dominators.rows_table(page, view, under=None)
-    first = view.rows[0] if view.rows else None
-    if first is not None and first["name"]:
-        page.line()
-        page.paragraph(
-            f"{clean(first['name'])} keeps {size(first['retained_bytes'])} alive: without it, "
-            f"{count(first['retained_objects'])} objects would be garbage. That is the leak.",
-            "  ",
-        )
+    suspects.rows(page, view, name)
 
 
 def finish(page: Page, facts: View, path: str) -> None:
@@ -84,7 +77,7 @@ def finish(page: Page, facts: View, path: str) -> None:
     page.line()
     page.line(f"leaky has been ended. The second snapshot stays: {clean(path)}")
     name = file_argument(path)
-    page.next(f"gosnap types {name}", f"gosnap types {name} --by package", f"gosnap spans {name}")
+    page.next(f"gosnap paths {name} main.Session", f"gosnap types {name}", f"gosnap spans {name}")
 
 
 def _signed(value: int, show: Callable[[int], str]) -> str:

@@ -51,9 +51,9 @@ def render(page: Page, view: View, asked: Asked) -> None:
 def _group(page: Page, row: Row) -> None:
     what = clean(row["wait_reason"] or row["state"])
     waited = duration(row["wait_seconds"])
-    longest = " at most" if row["count"] > 1 else ""
+    longest = "up to " if row["count"] > 1 else ""
     parts = [
-        f"{count(row['count'])} × {what}" + (f", {waited}{longest}" if waited else ""),
+        f"{count(row['count'])} × {what}" + (f", {longest}{waited}" if waited else ""),
         f"stack {size(row['stack_bytes'])}",
     ]
     if row["retained_bytes"]:
@@ -90,8 +90,8 @@ def place(frame: dict[str, Any]) -> str:
 
 
 def duration(seconds: int) -> str:
-    """ "12 minutes", "3 h 5 min"; "" where unknown."""
-    if seconds < 0:
+    """ "12 minutes", "3 h 5 min"; "" for no time to speak of, or where unknown."""
+    if seconds < 1:
         return ""
     if seconds < 60:
         return plural(seconds, "second")

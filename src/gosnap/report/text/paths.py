@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass, field
 
+from rich.cells import cell_len
+
 from gosnap.heap.views import Row, View
 from gosnap.report.text.shared import file_argument, heading, warn_untrusted
 from gosnap.report.text.table import Page
 from gosnap.report.text.units import clean, count, percent, plural, shorten, size
 
 _ARROW = " → "
+_NUMBERS = 36
+"""Columns that the numbers beside a path take."""
 
 
 def render(page: Page, view: View, path: str) -> None:
@@ -50,18 +54,20 @@ def path_lines(page: Page, steps: list[Row], indent: str = "") -> None:
     # the last step's own type says what it leads to, unless that is not known from it
     if len(steps) < 3 or not parts[-1].endswith(")") or last["kind"] != "target":
         parts.append(clean(last["label"]))
-    width = page.width or 0
-    room = width - len(indent) - 2 if width else 0
-    line = ""
+    for line in broken(parts, page.width - len(indent) - 2 if page.width else 0):
+        page.line(indent + line)
+
+
+def broken(parts: list[str], room: int) -> list[str]:
+    """Steps with arrows between them, in lines of at most so many columns (0: one line)."""
+    lines = [""]
     for i, part in enumerate(parts):
-        shown = shorten(part, room) if room else part
-        piece = (_ARROW if i else "") + shown
-        if room and line and len(line) + len(piece) > room:
-            page.line(indent + line)
-            line = "  → " + shorten(part, room - 4)
+        piece = (_ARROW if i else "") + (shorten(part, room) if room else part)
+        if room and lines[-1] and cell_len(lines[-1]) + cell_len(piece) > room:
+            lines.append("  → " + shorten(part, max(room - 4, 8)))
         else:
-            line += piece
-    page.line(indent + line)
+            lines[-1] += piece
+    return lines
 
 
 def _many(page: Page, view: View, name: str) -> None:
@@ -72,10 +78,12 @@ def _many(page: Page, view: View, name: str) -> None:
     tree = _Node("", 0, 0)
     for row in view.rows:
         tree.add(row["steps"])
-    rows = [
-        [count(n.objects), percent(n.objects, t["objects"]), size(n.size), "  " * depth + label]
-        for depth, label, n in tree.lines()
-    ]
+    rows: list[list[str]] = []
+    for depth, label, n in tree.lines():
+        numbers = [count(n.objects), percent(n.objects, t["objects"]), size(n.size)]
+        room = max(page.width - _NUMBERS - 2 * depth, 20) if page.width else 0
+        for i, line in enumerate(broken(label.split(_ARROW), room)):
+            rows.append([*(numbers if not i else ["", "", ""]), "  " * depth + line])
     page.table(["objects", "%", "bytes", "path"], rows, left=(3,), drop=(2,))
     left = view.left_out
     if left["rows"]:

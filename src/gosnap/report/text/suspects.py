@@ -23,12 +23,8 @@ def render(page: Page, view: View, path: str) -> None:
         warn_untrusted(page, view)
         page.next(f"gosnap dominators {name} --by type", f"gosnap dominators {name} --by root")
         return
-    for i, row in enumerate(view.rows, 1):
-        page.line()
-        page.paragraph_styled(f"{i}. {clean(row['title'])}", "bold")
-        for sentence in row["evidence"]:
-            page.paragraph(clean(sentence), "   ")
-        page.line("   " + page.style(_command(row["next"], name), "cyan"))
+    page.line()
+    rows(page, view, name)
     left = view.left_out
     if left["rows"]:
         page.line()
@@ -36,7 +32,17 @@ def render(page: Page, view: View, path: str) -> None:
             f"… and {plural(left['rows'], 'suspect')} more, {size(left['bytes'])} (-n 0 shows all)", "dim"
         )
     warn_untrusted(page, view)
-    page.next(_command(view.rows[0]["next"], name))
+
+
+def rows(page: Page, view: View, name: str) -> None:
+    """The suspects, one below the other; ``name``: the file as it is typed."""
+    for i, row in enumerate(view.rows, 1):
+        if i > 1:
+            page.line()
+        page.paragraph_styled(f"{i}. {clean(row['title'])}", "bold")
+        for sentence in row["evidence"]:
+            page.paragraph(clean(sentence), "   ")
+        page.line("   next: " + page.style(_command(row["next"], name), "cyan"))
 
 
 def _command(text: str, name: str) -> str:
