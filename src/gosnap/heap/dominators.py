@@ -106,6 +106,9 @@ def _left(rows: list[Row], count: int, size: int, number: int) -> dict[str, int]
 
 def _held_by(tree: Tree, index: int) -> str:
     names = list(dict.fromkeys(tree.holders(index)))
+    goroutines = [n for n in names if n.startswith("goroutine ")]
+    if len(goroutines) > _HOLDERS_SHOWN:
+        names = [n for n in names if not n.startswith("goroutine ")] + [f"{len(goroutines):,} goroutines"]
     more = len(names) - _HOLDERS_SHOWN
     return ", ".join(names[:_HOLDERS_SHOWN]) + (f" and {more} more" if more > 0 else "")
 

@@ -11,9 +11,9 @@ from gosnap.goruntime.goroutines import LEAKED, STATES, WAITING
 from gosnap.goruntime.traces import shown
 from gosnap.heap import schema
 from gosnap.heap.columns import Columns
+from gosnap.heap.typenames import is_standard
 
 Frame = dict[str, str]
-LIBRARY = ("runtime.", "runtime/", "sync.", "sync/", "internal/", "time.", "syscall.", "os/signal.")
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class GoTable:
         """The function of a trace that a person would look at: the innermost that is no library's."""
         frames = self.frames(trace)
         for frame in frames:
-            if not frame["function"].startswith(LIBRARY):
+            if not is_standard(frame["function"]):
                 return frame["function"]
         return frames[-1]["function"] if frames else "(no frames)"
 

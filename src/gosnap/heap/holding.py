@@ -12,8 +12,8 @@ from gosnap.heap.tree import Tree
 
 I64 = npt.NDArray[np.int64]
 INSIDES = (
-    *(Role.MAP, Role.MAP_DIR, Role.MAP_TABLE, Role.MAP_BUCKETS, Role.MAP_OVERFLOW, Role.MAP_OVERFLOW_ARRAY),
-    *(Role.CHAN, Role.CHAN_BUF),
+    *(Role.MAP_DIR, Role.MAP_TABLE, Role.MAP_BUCKETS, Role.MAP_OVERFLOW, Role.MAP_OVERFLOW_ARRAY),
+    Role.CHAN_BUF,
 )
 _LEVELS = 6
 

@@ -16,6 +16,8 @@ I64 = npt.NDArray[np.int64]
 _MAP_ROLES = (
     *(Role.MAP, Role.MAP_DIR, Role.MAP_TABLE, Role.MAP_BUCKETS, Role.MAP_OVERFLOW, Role.MAP_OVERFLOW_ARRAY),
 )
+_PARTS = _MAP_ROLES[1:]
+_LEVELS = 16
 _SAMPLE = 64
 _PINNED_LEAST = 1024
 """Arrays smaller than this are not what a sub-slice is feared for."""
@@ -112,7 +114,7 @@ def _map(tree: Tree, labels: Labels, where: Whereabouts, node: int, found: Found
     row = _role(tree, header)[1]
     part = map_parts(labels.types, row).buckets
     size = int(labels.types.size[part]) if part else 0
-    storage = _storage(tree, node)
+    storage = _storage(tree, header)
     if used is None or not size:
         return
     found.items = used
@@ -123,12 +125,21 @@ def _map(tree: Tree, labels: Labels, where: Whereabouts, node: int, found: Found
         found.pattern = "emptied-map"
 
 
-def _storage(tree: Tree, node: int) -> int:
-    """Bytes of a map's own buckets or groups."""
-    objects = objects_below(tree, node)
-    roles = tree.columns.types[objects] >> ROLE_SHIFT
-    own = objects[np.isin(roles, (Role.MAP_BUCKETS, Role.MAP_OVERFLOW))]
-    return int(tree.columns.elemsize[tree.columns.span_of(own)].sum())
+def _storage(tree: Tree, header: int) -> int:
+    """Bytes of a map's own buckets or groups: what its header leads to without leaving its insides."""
+    size = 0
+    frontier = np.array([header], np.int64)
+    for _ in range(_LEVELS):
+        mark = np.zeros(tree.nodes + 1, bool)
+        mark[frontier] = True
+        below = np.flatnonzero(mark[np.minimum(tree.idom[: tree.objects], tree.nodes)])
+        roles = tree.columns.types[below] >> np.uint32(ROLE_SHIFT)
+        frontier = below[np.isin(roles, _PARTS)]
+        own = below[np.isin(roles, (Role.MAP_BUCKETS, Role.MAP_OVERFLOW))]
+        size += int(tree.columns.elemsize[tree.columns.span_of(own)].sum())
+        if not len(frontier):
+            break
+    return size
 
 
 def _channel(tree: Tree, labels: Labels, where: Whereabouts, found: Found) -> None:

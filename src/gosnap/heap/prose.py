@@ -71,15 +71,18 @@ def tell(search: "_Search", s: "Suspect") -> Told:
     """The sentences of a suspect."""
     where, found = s.where, s.found
     assert where is not None
-    share = f"{100 * s.retained / search.live_bytes:.0f}%" if search.live_bytes else ""
+    whole, of_what = search.live_bytes, "the live heap"
+    if s.stacks:
+        whole, of_what = whole + search.stack_bytes, "the live heap and all stacks"
+    share = f"{100 * s.retained / whole:.0f}%" if whole else ""
     what = _what(search, s)
     verb = "keep" if found.pattern in ("goroutines", "timers") else "keeps"
-    title = f"{what} {verb} {size(s.retained)}, {share} of the live heap"
+    title = f"{what} {verb} {size(s.retained)}, {share} of {of_what}"
     evidence = []
     if where.field and where.field != where.container:
         evidence.append(f"It is the field {where.field}, held by {where.root}.")
     if found.pattern:
-        evidence.append(f"It looks like {_KIND[found.pattern]}.")
+        evidence.append(_looks(s, found.pattern))
     evidence += _holds(s)
     if found.pattern == "subslice" and found.sample_bytes:
         evidence.append(
@@ -89,9 +92,21 @@ def tell(search: "_Search", s: "Suspect") -> Told:
     if found.mix:
         rows = [f"{m.count:,} {m.type.removesuffix(' (inside)')} ({size(m.size)})" for m in found.mix[:3]]
         evidence.append("Made of: " + ", ".join(rows) + ".")
-    if found.pattern:
+    if found.pattern == "goroutines" and not s.leaked:
+        evidence.append(
+            "They can go on: what counts is how many there are, and what each keeps on its stack."
+        )
+    elif found.pattern:
         evidence.append(_ADVICE[found.pattern])
     return Told(title, evidence, _next(search, s))
+
+
+def _looks(s: "Suspect", pattern: str) -> str:
+    if pattern == "goroutines":
+        return (
+            "They are leaked: nothing can wake them any more." if s.leaked else "Many goroutines do the same."
+        )
+    return f"It looks like {_KIND[pattern]}."
 
 
 def _what(search: "_Search", s: "Suspect") -> str:
@@ -119,7 +134,7 @@ def _holds(s: "Suspect") -> list[str]:
     found = s.found
     if found.pattern == "goroutines":
         each = s.retained // max(s.crowd, 1)
-        return [f"{s.crowd:,} of them, {size(each)} each with stack and heap."]
+        return [f"{size(each)} each; {size(s.stacks)} of it all is stacks, the rest what only they hold."]
     if found.pattern == "list":
         return [f"{found.items:,} {found.items_type} in a row."]
     out = []
@@ -144,14 +159,9 @@ def _next(search: "_Search", s: "Suspect") -> str:
     n = search.tree.objects
     if s.node >= n:
         if int(search.tree.group_kind[s.node - n]) == GroupKind.PLACE:
-            return "goroutines" + (" --leaked" if _leaked(search, s) else "")
+            return "goroutines" + (" --leaked" if s.leaked else "")
         return "dominators --by root"
     held = s.found.holds[0].type if s.found.holds else ""
     if held and "untyped" not in held and s.found.pattern in _OF_ITEMS and s.found.items > 1:
         return f"paths '{held}'"
     return f"paths {search.tree.columns.address(s.node):#x}"
-
-
-def _leaked(search: "_Search", s: "Suspect") -> bool:
-    group = int(search.tree.group_parent[s.node - search.tree.objects])
-    return 0 <= group < len(search.tree.group_kind) and int(search.tree.group_kind[group]) == GroupKind.LEAKED

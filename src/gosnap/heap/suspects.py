@@ -81,7 +81,9 @@ def suspects_view(
 
 @dataclass
 class Suspect:
-    """A place before it is told of. ``node``: of the tree; ``chain``: how many nodes of a list it begins."""
+    """A place before it is told of. ``node``: of the tree; ``chain``: how many nodes of a list it begins.
+    ``crowd``: how many goroutines there are, with so many bytes of ``stacks``; ``leaked``: nothing can wake
+    them."""
 
     node: int
     retained: int
@@ -89,6 +91,8 @@ class Suspect:
     pattern: str = ""
     chain: int = 0
     crowd: int = 0
+    stacks: int = 0
+    leaked: bool = False
     where: Whereabouts | None = None
     found: Found = field(default_factory=Found)
 
@@ -132,6 +136,11 @@ class _Search:
         best = np.empty(tree.nodes, np.uint32)
         heaviest(tree.idom, node, np.ascontiguousarray(kept), best)
         return node, kept, best
+
+    @cached_property
+    def stack_bytes(self) -> int:
+        """Of all goroutines."""
+        return int(self.tree.goroutines.stack_bytes.sum())
 
     def _child(self, node: int) -> tuple[int, int]:
         """(the heaviest child, what it retains); (-1, 0) for none that matters."""
@@ -239,15 +248,27 @@ class _Search:
         out = []
         stacks: dict[int, int] = {}
         members: dict[int, int] = {}
+        enough = max((self.live_bytes + self.stack_bytes) * THRESHOLD_PERCENT // 100, LEAST_BYTES)
         group = np.flatnonzero(tree.group_kind == GroupKind.GOROUTINE)
         for g, ref in zip(tree.group_parent[group].tolist(), tree.group_ref[group].tolist(), strict=True):
             stacks[g] = stacks.get(g, 0) + int(table.stack_bytes[ref])
             members[g] = members.get(g, 0) + 1
         for place in np.flatnonzero(tree.group_kind == GroupKind.PLACE).tolist():
             size, objects = tree.retained_of(place + n)
-            size += stacks.get(place, 0)
-            if members.get(place, 0) >= _CROWD and size >= self.threshold:
-                out.append(Suspect(place + n, size, objects, "goroutines", crowd=members[place]))
+            own = stacks.get(place, 0)
+            if members.get(place, 0) >= _CROWD and size + own >= enough:
+                parent = int(tree.group_parent[place])
+                out.append(
+                    Suspect(
+                        place + n,
+                        size + own,
+                        objects,
+                        "goroutines",
+                        crowd=members[place],
+                        stacks=own,
+                        leaked=parent != NONE and int(tree.group_kind[parent]) == GroupKind.LEAKED,
+                    )
+                )
         return out
 
     def _timers(self) -> list[Suspect]:

@@ -153,3 +153,34 @@ def _qualifier(name: str) -> str:
     if dot < 0:
         return BUILTIN
     return head[:dot].replace("%2e", ".")
+
+
+_STANDARD = frozenset(
+    (
+        *(
+            "archive",
+            "bufio",
+            "bytes",
+            "cmp",
+            "compress",
+            "container",
+            "crypto",
+            "database",
+            "debug",
+            "embed",
+        ),
+        *("encoding", "errors", "expvar", "flag", "fmt", "go", "hash", "html", "image", "index", "internal"),
+        *("io", "iter", "log", "maps", "math", "mime", "net", "os", "path", "plugin", "reflect", "regexp"),
+        *("runtime", "slices", "sort", "strconv", "strings", "structs", "sync", "syscall", "testing", "text"),
+        *("time", "unicode", "unique", "unsafe", "vendor", "weak"),
+    )
+)
+"""First elements of the standard library's import paths. Not context: the children of a context are where
+contexts pile up."""
+
+
+def is_standard(name: str) -> bool:
+    """Whether a qualified name, of a type or a function, is of the standard library (but for context)."""
+    name = name.lstrip("*[]0123456789").split("[", 1)[0]
+    first = name.split("/", 1)[0].split(".", 1)[0]
+    return "." in name and first in _STANDARD

@@ -8,62 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from gosnap._kernels.paths import shortest
-from gosnap.heap.gotable import LIBRARY
 from gosnap.heap.groups import NONE, GroupKind
 from gosnap.heap.labels import Labels, words_of
 from gosnap.heap.roles import ROW_MASK
 from gosnap.heap.slots import slot_name
 from gosnap.heap.tree import Tree
+from gosnap.heap.typenames import is_standard
 
 _LONGEST = 1 << 10
-_STANDARD = frozenset(
-    (
-        *(
-            "archive",
-            "bufio",
-            "bytes",
-            "cmp",
-            "compress",
-            "container",
-            "crypto",
-            "database",
-            "debug",
-            "embed",
-        ),
-        *(
-            "encoding",
-            "errors",
-            "expvar",
-            "flag",
-            "fmt",
-            "go",
-            "hash",
-            "html",
-            "image",
-            "index",
-            "internal",
-            "io",
-        ),
-        *(
-            "iter",
-            "log",
-            "maps",
-            "math",
-            "mime",
-            "net",
-            "os",
-            "path",
-            "plugin",
-            "reflect",
-            "regexp",
-            "runtime",
-        ),
-        *("slices", "sort", "strconv", "strings", "structs", "sync", "syscall", "testing", "text", "time"),
-        *("unicode", "unique", "unsafe", "vendor", "weak"),
-    )
-)
-"""First elements of the standard library's import paths: fields of its types are its own business. Not
-context: the children of a context are where contexts pile up."""
 
 
 @dataclass(frozen=True)
@@ -242,7 +194,7 @@ class Finder:
         slots = [slot_name(columns, int(r)) for r in roots]
         frames = tree.goroutines.frames(g.place.trace)
         named = [s for s in slots if s.named and 0 <= s.frame < len(frames)]
-        own = [s for s in named if not frames[s.frame]["function"].startswith(LIBRARY)]
+        own = [s for s in named if not is_standard(frames[s.frame]["function"])]
         type_name = columns.type_name(first[0]) if first else ""
         if named:
             slot = min(own or named, key=lambda s: s.frame)
@@ -266,11 +218,3 @@ def plain(function: str) -> str:
     while len(parts) > 2 and (parts[-1].isdigit() or parts[-1].startswith(("func", "gowrap", "deferwrap"))):
         parts.pop()
     return (head + "/" if head else "") + ".".join(parts)
-
-
-def is_standard(type_name: str) -> bool:
-    """Whether a named type is of the standard library (but for context)."""
-    name = type_name.lstrip("*[]0123456789")
-    package = name.split("[", 1)[0]
-    first = package.split("/", 1)[0].split(".", 1)[0]
-    return "." in package and first in _STANDARD

@@ -82,7 +82,10 @@ def rows_table(page: Page, view: View, under: int | None) -> None:
     if under is not None and not any(r["name"] for r in view.rows):
         del head[5]
         rows = [[*r[:5], r[6]] for r in rows]
-    page.table(head, rows, left=(4, 5, 6) if len(head) > 6 else (4, 5), drop=(3, 2))
+    if len(head) > 6:
+        page.table(head, rows, left=(4, 5, 6), drop=(3, 2), flexible=(5, 6))
+    else:
+        page.table(head, rows, left=(4, 5), drop=(3, 2))
 
 
 def sets_table(page: Page, view: View, by: str) -> None:

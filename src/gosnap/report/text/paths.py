@@ -73,7 +73,7 @@ def broken(parts: list[str], room: int) -> list[str]:
 def _many(page: Page, view: View, name: str) -> None:
     t = view.totals
     what = clean(view.extra["target"]["type"])
-    page.line(f"{plural(t['objects'], 'object')} of {what}, {size(t['bytes'])}, held by")
+    page.paragraph(f"{plural(t['objects'], 'object')} of {what}, {size(t['bytes'])}, held by")
     page.line()
     tree = _Node("", 0, 0)
     for row in view.rows:

@@ -3,7 +3,7 @@
 from gosnap.heap.views import View
 from gosnap.report.text.shared import file_argument, heading, moment, warn_untrusted
 from gosnap.report.text.table import Page
-from gosnap.report.text.units import clean, plural, size
+from gosnap.report.text.units import clean, plural, short_paths, size
 
 
 def render(page: Page, view: View, path: str) -> None:
@@ -39,9 +39,11 @@ def rows(page: Page, view: View, name: str) -> None:
     for i, row in enumerate(view.rows, 1):
         if i > 1:
             page.line()
-        page.paragraph_styled(f"{i}. {clean(row['title'])}", "bold")
+        # on a terminal, names without the directories of their import paths
+        tidy = short_paths if page.width else str
+        page.paragraph_styled(f"{i}. {tidy(clean(row['title']))}", "bold")
         for sentence in row["evidence"]:
-            page.paragraph(clean(sentence), "   ")
+            page.paragraph(tidy(clean(sentence)), "   ")
         page.line("   next: " + page.style(_command(row["next"], name), "cyan"))
 
 

@@ -96,28 +96,25 @@ class Page:
         *,
         left: tuple[int, ...] = (),
         drop: tuple[int, ...] = (),
+        flexible: tuple[int, ...] = (),
     ) -> None:
-        """A table of texts that are made safe for a terminal; columns in ``left`` are left-aligned, the last
-        of them gives way when the terminal is
-        narrow.
+        """A table of texts that are made safe for a terminal; columns in ``left`` are left-aligned. The
+        ``flexible`` ones, by default the last of these, give way when the terminal is narrow.
 
-        ``drop``: columns that may be left out, in this order, before that column gets narrower than 24.
+        ``drop``: columns that may be left out, in this order, before those get narrower than 24.
         """
         rows = [[clean(cell) for cell in row] for row in rows]
         keep = list(range(len(head)))
         widths = [max([cell_len(head[i]), *(cell_len(r[i]) for r in rows)]) for i in keep]
-        if left and drop and left[-1] in drop:
-            flexible = max((i for i in left if i not in drop), default=-1)
-        else:
-            flexible = max(left, default=-1)
+        if not flexible:
+            flexible = (max((i for i in left if i not in drop), default=-1),)
+        flexible = tuple(i for i in flexible if i >= 0)
         if self.width:
             for i in drop:
                 if self._needed(keep, widths, flexible) <= self.width:
                     break
                 keep.remove(i)
-            if flexible >= 0:
-                spare = self.width - self._needed(keep, widths, flexible) + min(NARROW, widths[flexible])
-                widths[flexible] = min(widths[flexible], max(spare, 8))
+            self._fit(keep, widths, flexible)
         table = Table(
             box=None, pad_edge=True, padding=(0, 0, 0, 2), header_style="dim" if self.colour else ""
         )
@@ -128,8 +125,17 @@ class Page:
         self.lines += self._render(table)
 
     @staticmethod
-    def _needed(keep: list[int], widths: list[int], flexible: int) -> int:
-        return sum(min(widths[i], NARROW) if i == flexible else widths[i] for i in keep) + 2 * len(keep)
+    def _needed(keep: list[int], widths: list[int], flexible: tuple[int, ...]) -> int:
+        return sum(min(widths[i], NARROW) if i in flexible else widths[i] for i in keep) + 2 * len(keep)
+
+    def _fit(self, keep: list[int], widths: list[int], flexible: tuple[int, ...]) -> None:
+        """Share what room there is among the flexible columns: each gets what it needs, or an even part."""
+        todo = sorted((i for i in flexible if i in keep), key=lambda i: widths[i])
+        room = self.width - 2 * len(keep) - sum(widths[i] for i in keep if i not in flexible)
+        while todo:
+            i = todo.pop(0)
+            widths[i] = min(widths[i], max(room // (len(todo) + 1), 8))
+            room -= widths[i]
 
     def next(self, *commands: str) -> None:
         """What a person would run next."""

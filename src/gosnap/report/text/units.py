@@ -1,5 +1,7 @@
 """Numbers and names as people read them."""
 
+import re
+
 from rich.cells import cell_len, chop_cells
 
 _UNITS = (("PB", 1 << 50), ("TB", 1 << 40), ("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10))
@@ -50,9 +52,20 @@ def clean(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+_DIRECTORIES = re.compile(r"(?:[\w.~%\-]+/)+(?=[\w%\-]+\.)")
+
+
+def short_paths(text: str) -> str:
+    """Qualified names without the directories of their import paths: "server.client"."""
+    return _DIRECTORIES.sub("", text)
+
+
 def shorten(text: str, width: int) -> str:
-    """At most ``width`` columns; what is cut is cut from the middle, because both ends of a type's name
-    matter."""
+    """At most ``width`` columns. First import paths lose their directories; what is still too long is cut
+    from the middle, because both ends of a type's name matter."""
+    if cell_len(text) <= width:
+        return text
+    text = short_paths(text)
     if cell_len(text) <= width:
         return text
     if width < 5:
