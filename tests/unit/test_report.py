@@ -102,7 +102,7 @@ def test_capture_summary(tmp_path: Path) -> None:
     capture.render(page, view, verbose=True)
     text = page.text()
     assert "note: not cloned: why" in text and "700 µs" in text
-    assert "next: gosnap types 'a b.gosnap'" in text
+    assert "next: gosnap suspects 'a b.gosnap'" in text
     assert "and 2 types more: 10 objects, 152B" in text
 
 

@@ -42,6 +42,28 @@ def words(
     holder.
     """
 
+def fields(
+    member: _U32,
+    parent: _U32,
+    word: _I64,
+    kind: _U32,
+    first: _I64,
+    header: _U8,
+    known: _U32,
+    period: _I64,
+    out: _U64,
+) -> None:
+    """For nodes in the order in which ``shortest`` reached them, what they are to the object before: its type
+    in the upper half of a word, the offset of the reference in it in the lower one; 0 where either is no
+    object.
+
+    ``word``: i64 per member, of the reference (``words``). ``kind``: u32 per object, its type. ``first``:
+    i64[s + 1], the first object of each span, ``header``: u8[s], 1 where slots begin with a malloc header,
+    behind which offsets are counted. ``known``: u32, all types, sorted, and ``period``: i64, after how many
+    bytes what an object of each holds begins again, 0 for never: offsets are taken modulo that. ValueError
+    where columns do not fit.
+    """
+
 def number(key: _U64, out: _U32, first: _U32) -> int:
     """Number keys in the order of their first occurrence.
 

@@ -141,6 +141,69 @@ def words(
         raise ValueError("paths: a reference that is not its object's, or a step that is missing")
 
 
+def fields(
+    const uint32_t[::1] member not None,
+    const uint32_t[::1] parent not None,
+    const int64_t[::1] word not None,
+    const uint32_t[::1] kind not None,
+    const int64_t[::1] first not None,
+    const uint8_t[::1] header not None,
+    const uint32_t[::1] known not None,
+    const int64_t[::1] period not None,
+    uint64_t[::1] out not None,
+):
+    cdef int64_t n = member.shape[0], objects = kind.shape[0], i
+    cdef int64_t spans = first.shape[0] - 1, types = known.shape[0]
+    cdef int64_t span = 0, row = 0, lo, hi, mid, offset
+    cdef uint32_t v, p, last = NONE
+    cdef bint good = True
+    if (word.shape[0] != n or out.shape[0] < n or header.shape[0] != spans or period.shape[0] != types
+            or spans < 0 or parent.shape[0] < objects):
+        raise ValueError("paths: columns differ in length")
+    with nogil:
+        for i in range(n):
+            out[i] = 0
+            v = member[i]
+            if v >= parent.shape[0]:
+                good = False
+                break
+            p = parent[v]
+            if v >= objects or p >= objects:
+                continue
+            if p != last:
+                # nodes come as they were reached: those below one object follow each other
+                last = p
+                lo = 0
+                hi = spans
+                while lo < hi:
+                    mid = (lo + hi) >> 1
+                    if first[mid + 1] <= <int64_t> p:
+                        lo = mid + 1
+                    else:
+                        hi = mid
+                span = lo
+                lo = 0
+                hi = types
+                while lo < hi:
+                    mid = (lo + hi) >> 1
+                    if known[mid] < kind[p]:
+                        lo = mid + 1
+                    else:
+                        hi = mid
+                row = lo
+            if span >= spans or row >= types or known[row] != kind[p]:
+                good = False
+                break
+            offset = word[i] * 8 - (8 if header[span] else 0)
+            if offset < 0:
+                offset = 0
+            if period[row] > 0:
+                offset %= period[row]
+            out[i] = <uint64_t> kind[p] << 32 | <uint32_t> offset
+    if not good:
+        raise ValueError("paths: a node of no type or in no span")
+
+
 def number(const uint64_t[::1] key not None, uint32_t[::1] out not None, uint32_t[::1] first not None):
     cdef int64_t n = key.shape[0], i
     cdef int64_t count = 0

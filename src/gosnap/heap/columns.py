@@ -147,18 +147,21 @@ class Columns:
         """The name of a type (``roles``), as ``types`` has it."""
         return self._names.get(key, "") if key else "untyped"
 
+    @cached_property
+    def headers(self) -> npt.NDArray[np.uint8]:
+        """1 for spans whose slots begin with a malloc header."""
+        headers = self.column("spans.headers", "|u1").astype(np.uint8, copy=False)
+        if len(headers) != len(self.counts):
+            raise self.wrong("columns of the spans differ in length")
+        return headers
+
     def has_header(self, index: int) -> bool:
         """Whether an object's slot begins with a malloc header."""
-        headers = self.column("spans.headers", "|u1")
-        span = int(self.span_of(np.array([index]))[0])
-        return span < len(headers) and bool(headers[span])
+        return bool(self.headers[int(self.span_of(np.array([index]))[0])])
 
     def headers_of(self, objects: I64) -> I64:
         """The same of many: 1 or 0."""
-        headers = self.column("spans.headers", "|u1").astype(np.int64, copy=False)
-        if len(headers) != len(self.counts):
-            raise self.wrong("columns of the spans differ in length")
-        return headers[self.span_of(objects)]
+        return self.headers[self.span_of(objects)].astype(np.int64)
 
     @cached_property
     def edge_start(self) -> I64:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from gosnap._kernels.paths import chain, merge, number, on_paths, shortest
+from gosnap._kernels.paths import chain, fields, merge, number, on_paths, shortest
 from gosnap.errors import GosnapError
 from gosnap.heap.columns import Columns
 from gosnap.heap.exclude import exclude
@@ -311,14 +311,7 @@ def _labels(search: _Search, labels: Labels, members: I64, parent: I64) -> U32:
     first = np.flatnonzero(~groups & (parent >= n))
     out[first] = (64 << 32) | types[members[first]].astype(np.int64)
     inner = np.flatnonzero(~groups & (parent < n))
-    holder = parent[inner]
-    words = words_of_edges(tree.columns, search.via[members[inner]].astype(np.int64), holder)
-    skipped = tree.columns.headers_of(holder)
-    key = types[holder].astype(np.int64)
-    offset = words * 8 - skipped * 8
-    period = _period(labels, key)
-    inside = np.where(period > 0, offset % np.maximum(period, 1), np.maximum(offset, 0))
-    pairs, which = _numbered(key.astype(np.uint64) << np.uint64(32) | inside.astype(np.uint64))
+    pairs, which = _numbered(_fields(search, labels, members[inner]))
     names: dict[str, int] = {}
     numbers = []
     for pair in pairs.tolist():
@@ -336,10 +329,30 @@ def _numbered(key: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], U32]
     return key[first[:count]], out
 
 
-def _period(labels: Labels, key: I64) -> I64:
-    """After how many bytes the fields of an object of each type come again; 0 for never."""
-    known, which = _numbered(key.view(np.uint64))
-    return np.array([*(labels.period(k) for k in known.tolist()), 0], np.int64)[which]
+def _fields(search: _Search, labels: Labels, members: I64) -> npt.NDArray[np.uint64]:
+    """Type and offset of the reference by which each of these objects is reached from another."""
+    columns = search.tree.columns
+    known = np.unique(np.array([0, *columns.type_table["key"]], np.uint32))
+    period = np.array([labels.period(int(k)) for k in known.tolist()], np.int64)
+    words = words_of_edges(
+        columns, search.via[members].astype(np.int64), search.parent[members].astype(np.int64)
+    )
+    out = np.empty(len(members), np.uint64)
+    try:
+        fields(
+            members.astype(np.uint32),
+            search.parent,
+            words,
+            columns.types,
+            columns.first,
+            columns.headers,
+            known,
+            period,
+            out,
+        )
+    except ValueError as e:
+        raise columns.wrong(f"its objects do not fit its types ({e})") from None
+    return out
 
 
 def _merged_row(search: _Search, merged: _Merged, steps: Steps, end: int) -> Row:
