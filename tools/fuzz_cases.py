@@ -1,5 +1,6 @@
 """What tools/fuzz.py feeds to the kernels: a case asks one part something, from random numbers."""
 
+import contextlib
 import json
 import os
 import random
@@ -16,11 +17,15 @@ import numpy as np
 from dwarfwriter import Dwarf, GoUnit
 from elfwriter import SHF_ALLOC, SHF_WRITE, ElfWriter, Symbol, buildinfo, note, opened
 from fakeheap import META_AT, PAGE, TYPES_AT, FakeHeap
+from test_binary_locals import HIGH, LOW, program
+from test_snapshot_hostile import COLUMNS, GOOD, JUNK, answers, lie, places, put
 
-from gosnap._kernels import copy
+from gosnap._kernels import copy, paths, sets, tree
 from gosnap._kernels.dwarf import Scan
 from gosnap._kernels.edges import HeapBits, scan_spans
+from gosnap._kernels.graph import Graph
 from gosnap._kernels.heap import Heap
+from gosnap._kernels.locals import LocalsReader
 from gosnap._kernels.memory import Space
 from gosnap._kernels.propagate import Propagation
 from gosnap._kernels.rtypes import RuntimeTypes
@@ -421,11 +426,156 @@ def fuzz_container(rng: random.Random) -> None:
         reader.verify()
 
 
+def fuzz_locals(rng: random.Random) -> None:
+    """The variables of functions whose entries, lists and ranges were changed."""
+    sections = program(rng.choice((4, 5)), rng.choice((4, 8)))[0]
+    names = ("info", "abbrev", "str", "line_str", "str_offsets", "addr")
+    lists = ("loc", "loclists", "ranges", "rnglists")
+    for name in (*names, *lists):
+        if sections.get(name) and rng.random() < (0.5 if name in lists else 0.2):
+            sections[name] = mutate(rng, sections[name])
+    parts = [np.frombuffer(sections.get(name, b""), np.uint8).copy() for name in (*names, *lists)]
+    scan = Scan(*parts[: len(names)])
+    reader = LocalsReader(scan, *parts[len(names) :])
+    dies = np.frombuffer(scan.functions_columns()["die"], np.uint64).tolist()
+    types = len(scan.types_columns()["kind"])
+    for die in (*dies, rng.randrange(len(sections["info"]) + 9), number(rng, 1 << 64)):
+        for pc in (rng.randrange(LOW, HIGH + 2), number(rng, 1 << 64)):
+            # one that is damaged does not keep the others from being asked
+            expect(variables, reader, die, pc, types)
+
+
+def variables(reader: LocalsReader, die: int, pc: int, types: int) -> None:
+    for _, _, row, _, _, _, pieces in reader.at(die, pc):
+        assert 0 <= row < types
+        assert all(size > 0 for _, size, _ in pieces)
+
+
+def column(rng: random.Random, n: int, most: int, dtype: str = "u4", wild: float = 0.0) -> Any:
+    """Numbers below ``most``, and some that are not; now and then too few or too many."""
+    if rng.random() < 0.03:
+        n = rng.choice((0, max(n - 1, 0), n + 1))
+    bits = 8 * np.dtype(dtype).itemsize - (dtype[0] == "i")
+    return words(
+        rng, n, lambda: number(rng, 1 << bits) if rng.random() < wild else rng.randrange(max(most, 1)), dtype
+    )
+
+
+def some_graph(rng: random.Random) -> tuple[Any, Any, Any, int]:
+    """(graph, its columns, nodes): sound mostly."""
+    n = rng.choice((1, 2, 7, 64, 300))
+    wild = rng.choice((0, 0, 0, 0.01))
+    offset = np.zeros(n + 1, np.int64)
+    np.cumsum([rng.choice((0, 0, 1, 2, 5)) for _ in range(n)], out=offset[1:])
+    target = column(rng, int(offset[-1]), n, "u4", wild)
+    if rng.random() < 0.05:
+        offset[rng.randrange(n + 1)] = number(rng) - rng.choice((0, 1 << 62))
+    return Graph(offset, target), offset, target, n
+
+
+def fuzz_graph(rng: random.Random) -> None:
+    """Marking, weak references, dominators and what sets retain."""
+    graph, _, target, n = some_graph(rng)
+    wild = rng.choice((0, 0, 0.02))
+    for _ in range(3):
+        roots, idom = column(rng, rng.randrange(5), n, "u4", wild), column(rng, n, n)
+        seen = column(rng, n, 4, "u1")
+        expect(graph.reach, roots, seen)
+        runs = column(rng, rng.randrange(n + 1), rng.choice((1, 2, 3)), "u4", wild / 10)
+        size = column(rng, len(runs), 1000, "u8", 0.1)
+        member = column(rng, n, rng.choice((3, 64, 256)), "u1")
+        out = [np.zeros(63 - (rng.random() < 0.05), np.uint64) for _ in range(2)]
+        expect(sets.retained_by_sets, graph, roots, member, size, runs, *out)
+        with contextlib.suppress(ValueError):
+            found = graph.dominators(roots, size, runs, idom, rng.random() < 0.5)
+            rooms = [rng.choice((0, n // 2, n)) for _ in range(3)]
+            heads = [np.zeros(k, d) for k, d in zip(rooms, ("u4", "u8", "u4"), strict=True)]
+            assert 0 <= found.heads(rng.choice((0, n // 2, n, number(rng))), *heads) <= n
+            dominated(rng, idom[:n], n)
+        # from here on another graph
+        expect(graph.weaken, target, column(rng, n, 2, "u1"), column(rng, n, 2, "u1"))
+
+
+def dominated(rng: random.Random, idom: Any, n: int) -> None:
+    """Walks over a dominator tree, or what is none."""
+    if rng.random() < 0.5:
+        idom = column(rng, n, n + 1, "u4", 0.1)
+    node = column(rng, rng.randrange(n + 1), n, "u4", rng.choice((0, 0, 0.02)))
+    best = np.zeros(n, np.uint32)
+    expect(tree.heaviest, idom, node, column(rng, len(node), 5, "u8", 0.1), best)
+    if rng.random() < 0.2:
+        best = column(rng, n, n, "u4", 0.1)
+    kind = column(rng, n, 2)
+    for _ in range(4):
+        expect(
+            tree.run, best, node, kind, rng.choice((0, n - 1, number(rng, 1 << 32))), rng.randrange(-1, 10)
+        )
+        expect(tree.mark_below, idom, rng.choice((0, n - 1, number(rng, 1 << 32))), column(rng, n, 4, "u1"))
+
+
+def fuzz_paths(rng: random.Random) -> None:
+    """Shortest paths, their steps, and merging."""
+    graph, offset, _, n = some_graph(rng)
+    wild = rng.choice((0, 0, 0.02))
+    parent, via, order = (column(rng, n, n) for _ in range(3))
+    roots = column(rng, rng.randrange(1, 5), n, "u4", wild)
+    expect(paths.shortest, graph, roots, column(rng, n, 2, "u1"), parent, via, order)
+    if rng.random() < 0.5:
+        parent = column(rng, n, n + 1, "u4", 0.1)
+    for _ in range(5):
+        node, room = rng.choice((0, n - 1, number(rng, 1 << 32))), rng.choice((0, 1, n, n + 1))
+        expect(paths.chain, parent, node, np.zeros(room, np.uint32))
+    expect(paths.on_paths, parent, column(rng, 5, n, "u4", wild), column(rng, n, 2, "u1"))
+    m = int(offset[-1])
+    step = column(rng, m, 9, "u2", 0.1)
+    far = np.flatnonzero(step == 0xFFFF).astype(np.uint64)
+    edge = np.array([rng.randrange(m) for _ in range(rng.randrange(40))] if 0 < m < 1 << 20 else [], np.int64)
+    holder = np.searchsorted(offset, edge, side="right").astype(np.int64) - 1
+    if rng.random() < 0.3:
+        far, edge, holder, offset = (
+            column(rng, len(c), max(m, 1), c.dtype.str[1:], 0.02) for c in (far, edge, holder, offset)
+        )
+    steps = column(rng, len(far), 1 << 20, "u8", 0.5)
+    expect(paths.words, step, far, steps, offset, edge, holder, np.zeros(len(edge), np.int64))
+    k = rng.choice((0, 1, 100, 100_000 if rng.random() < 0.05 else 10))
+    pool = [number(rng, 1 << 64) for _ in range(rng.choice((1, 9, k + 1)))]
+    out = [np.zeros(k - (k > 0 and rng.random() < 0.02), np.uint32) for _ in range(2)]
+    expect(paths.number, words(rng, k, partial(rng.choice, pool)), *out)
+    above = np.array([rng.randrange(-1, i) for i in range(n)], np.int64)
+    if rng.random() < 0.1:
+        above[rng.randrange(n)] = number(rng) - rng.choice((0, 1 << 62))
+    rooms = [rng.choice((n, 1, rng.randrange(n + 1))) for _ in range(3)]
+    places = [np.zeros(r, d) for r, d in zip(rooms, ("u4", "u4", "u1"), strict=True)]
+    table = column(rng, n, rng.choice((2, 9)), "u4", 0.02), column(rng, n, 2, "u1")
+    expect(paths.merge, above, *table, column(rng, n, 1), *places)
+
+
+def fuzz_verbs(rng: random.Random) -> None:
+    """Every verb on a snapshot of which some sections lie."""
+    parts = dict(GOOD)
+    columns = rng.sample(COLUMNS, rng.choice((0, 1, 1, 2, 4)))
+    for name in columns:
+        parts[name] = lie(rng, parts[name])
+    if not columns or rng.random() < 0.1:
+        name = rng.choice(("answers.goroutines", "answers.locals", "answers.types"))
+        parts[name] = put(parts[name], rng.choice(places(parts[name])), rng.choice(JUNK))
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            answers(Path(folder) / "a.gosnap", parts, printed=rng.random() < 0.1)
+        except Exception as e:
+            # all that is documented was an answer
+            raise AssertionError(f"{type(e).__name__}: {e}") from e
+
+
 CASES: dict[str, Callable[[random.Random], None]] = {
     "dwarf": fuzz_dwarf,
+    "locals": fuzz_locals,
+    "graph": fuzz_graph,
+    "paths": fuzz_paths,
     "heap": fuzz_heap,
     "spans": fuzz_spans,
     "copy": fuzz_copy,
     "container": fuzz_container,
+    "verbs": fuzz_verbs,
     "elf": fuzz_elf,
 }

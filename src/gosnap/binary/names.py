@@ -90,4 +90,7 @@ class Names:
     @classmethod
     def from_columns(cls, columns: Mapping[str, npt.NDArray[np.generic]], name: str) -> "Names":
         """What ``to_columns`` made; ValueError where the columns contradict each other."""
-        return cls(columns[f"{name}_bytes"].tobytes(), columns[f"{name}_offset"].astype(np.int64))
+        data, offset = columns[f"{name}_bytes"], columns[f"{name}_offset"]
+        if data.dtype != np.dtype("u1") or offset.dtype != np.dtype("i8"):
+            raise ValueError(f"names: columns of {data.dtype} and {offset.dtype}")
+        return cls(data.tobytes(), offset.astype(np.int64))

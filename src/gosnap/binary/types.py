@@ -108,4 +108,28 @@ class TypeTable:
             f.name: Names.from_columns(columns, f.name) if f.type is Names else columns[f.name]
             for f in fields(cls)
         }
-        return cls(**values)  # type: ignore[arg-type]
+        table = cls(**values)  # type: ignore[arg-type]
+        table._check()
+        return table
+
+    def _check(self) -> None:
+        """ValueError where columns are not of their type, differ in length, or refer to rows that are not
+        there."""
+        dtypes: dict[object, str] = {U8: "u1", I32: "i4", I64: "i8"}
+        n, m = len(self.name), len(self.field_name)
+        if not n:
+            raise ValueError("no row 0")
+        for f in fields(self):
+            column = getattr(self, f.name)
+            of_fields = f.name.startswith("field_") and f.name != "field_start"
+            if len(column) != (m if of_fields else n + (f.name == "field_start")):
+                raise ValueError(f"the length of {f.name}")
+            if f.type is not Names and column.dtype != np.dtype(dtypes[f.type]):
+                raise ValueError(f"{f.name} holds {column.dtype}")
+        for name in ("elem", "key", "impl", "field_type"):
+            rows = getattr(self, name)
+            if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < n:
+                raise ValueError(f"a row of {name}")
+        start = self.field_start
+        if int(start[0]) != 0 or int(start[-1]) != m or bool((start[1:] < start[:-1]).any()):
+            raise ValueError("the fields of a type")

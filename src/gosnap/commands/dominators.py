@@ -8,7 +8,7 @@ from gosnap.commands import common
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_snapshot(parser)
     parser.add_argument(
-        "--under", metavar="ADDR", type=_address, help="what the object at this address holds (0xc000123400)"
+        "--under", metavar="ADDR", type=address, help="what the object at this address holds (0xc000123400)"
     )
     parser.add_argument(
         "--by",
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_output(parser)
 
 
-def _address(text: str) -> int:
+def address(text: str) -> int:
     value = int(text, 0)
     if not 0 <= value < 1 << 64:
         raise argparse.ArgumentTypeError("not an address")

@@ -15,6 +15,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     chosen.add_argument(
         "--id", type=common.count, metavar="N", help="one goroutine, and what its frames hold"
     )
+    parser.add_argument(
+        "--sort",
+        choices=("bytes", "count"),
+        default="bytes",
+        help="by what they have in stacks and retain (default), or by their number",
+    )
     common.add_top(parser, 20, "stacks")
     parser.add_argument(
         "-v", "--verbose", action="store_true", help=f"whole stacks (of long ones the first {_FRAMES} lines)"
@@ -32,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         common.emit(options, view, lambda page, v: text.render_one(page, v, options.file))
         return 0
     frames = None if options.verbose or options.format == "json" else _FRAMES
-    view = snapshot.goroutines(options.leaked, common.top(options), frames)
+    view = snapshot.goroutines(options.leaked, common.top(options), frames, options.sort)
     asked = text.Asked(options.file, options.leaked)
     common.emit(options, view, lambda page, v: text.render(page, v, asked))
     return 0

@@ -11,7 +11,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--since", metavar="OLD", help="an older snapshot of the same program: say what grew since"
     )
-    parser.add_argument("--redact", action="store_true", help="show no keys of maps and no strings")
     common.add_top(parser, 5, "suspects")
     common.add_output(parser)
 
@@ -21,6 +20,6 @@ def run(options: argparse.Namespace) -> int:
     from gosnap.report.text import suspects as text
 
     since = open_snapshot(options.since) if options.since else None
-    view = open_snapshot(options.file).suspects(since, common.top(options), options.redact)
+    view = open_snapshot(options.file).suspects(since, common.top(options))
     common.emit(options, view, lambda page, v: text.render(page, v, options.file))
     return 0

@@ -75,7 +75,7 @@ def _scalar(kind: int, raw: bytes) -> str:
         return str(int.from_bytes(raw, "little", signed=True))
     if kind in _UNSIGNED:
         return str(value)
-    if kind in (_KIND["float32"], _KIND["float64"]):
+    if kind in (_KIND["float32"], _KIND["float64"]) and len(raw) in (4, 8):
         (number,) = struct.unpack("<f" if len(raw) == 4 else "<d", raw)
         return f"{number:g}"
     if kind in (_KIND["ptr"], _KIND["unsafe.Pointer"], _KIND["chan"]):

@@ -26,6 +26,7 @@ class Columns:
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
+        self._of_roots: dict[str, npt.NDArray[np.generic]] = {}
 
     def column(self, name: str, dtype: str) -> npt.NDArray[np.generic]:
         """A section that must be a column of this type."""
@@ -33,6 +34,15 @@ class Columns:
         if column.dtype != np.dtype(dtype):
             raise self.wrong(f"section {name} holds {column.dtype}, expected {dtype}")
         return column
+
+    def root_column(self, name: str, dtype: str) -> npt.NDArray[np.generic]:
+        """A column of the roots; all have one length."""
+        if name not in self._of_roots:
+            column = self.column(f"roots.{name}", dtype)
+            if name != "kind" and len(column) != len(self.root_column("kind", "|u1")):
+                raise self.wrong("columns of the roots differ in length")
+            self._of_roots[name] = column
+        return self._of_roots[name]
 
     def wrong(self, what: str) -> GosnapError:
         """The error for sections that contradict each other."""
@@ -48,7 +58,12 @@ class Columns:
     @cached_property
     def first(self) -> I64:
         """First object of each span, and their number at the end."""
-        return np.concatenate([[0], np.cumsum(self.counts, dtype=np.int64)])
+        first = np.concatenate([[0], np.cumsum(self.counts, dtype=np.int64)])
+        # before anything is made that is as large as there are objects
+        typed = sum(s.raw_bytes for s in self.reader.sections if s.name == "objects.type")
+        if int(first[-1]) * 4 != typed:
+            raise self.wrong("objects.type does not fit the spans")
+        return first
 
     @property
     def objects(self) -> int:
@@ -61,6 +76,8 @@ class Columns:
         column = self.column("spans.elemsize", "<u8").astype(np.uint64, copy=False)
         if len(column) != len(self.counts):
             raise self.wrong("columns of the spans differ in length")
+        if float(column.astype(np.float64) @ self.counts) >= 1 << 60:
+            raise self.wrong("objects larger than any memory")
         return column
 
     @cached_property
@@ -83,6 +100,8 @@ class Columns:
         target = self.column("edges.target", "<u4").astype(np.uint32, copy=False)
         if len(degree) != self.objects or int(degree.sum(dtype=np.int64)) != len(target):
             raise self.wrong("the references do not fit the objects")
+        if len(target) and int(target.max()) >= self.objects:
+            raise self.wrong("a reference to an object that is not there")
         return adjacency(degree, [target])
 
     @cached_property
@@ -93,7 +112,16 @@ class Columns:
     def _word0(self) -> I64:
         """First word of each span in the bitmap."""
         nelems = self.column("spans.nelems", "<u8").astype(np.int64, copy=False)
+        if len(nelems) != len(self.counts):
+            raise self.wrong("columns of the spans differ in length")
         return np.concatenate([[0], np.cumsum((nelems + 63) // 64)])
+
+    @cached_property
+    def _base(self) -> U64:
+        base = self.column("spans.base", "<u8").astype(np.uint64, copy=False)
+        if len(base) != len(self.counts):
+            raise self.wrong("columns of the spans differ in length")
+        return base
 
     def span_of(self, objects: I64) -> I64:
         """The span row of each object."""
@@ -106,8 +134,7 @@ class Columns:
         k = index - int(self.first[span])
         if k >= len(slots):
             raise self.wrong("the bitmap does not fit the spans")
-        base = int(self.column("spans.base", "<u8")[span])
-        return base + int(slots[k]) * int(self.elemsize[span])
+        return int(self._base[span]) + int(slots[k]) * int(self.elemsize[span])
 
     def _slots(self, span: int) -> I64:
         words = self._bits[int(self._word0[span]) : int(self._word0[span + 1])]
@@ -115,12 +142,14 @@ class Columns:
 
     def at(self, address: int) -> int:
         """The object that holds an address; -1 where there is none."""
-        base = self.column("spans.base", "<u8").astype(np.uint64, copy=False)
+        base = self._base
         if not 0 <= address < 1 << 64:
             return -1
         span = int(np.searchsorted(base, np.uint64(address), side="right")) - 1
         if span < 0:
             return -1
+        if not self.elemsize[span]:
+            raise self.wrong("a span of objects without a size")
         slot = (address - int(base[span])) // int(self.elemsize[span])
         slots = self._slots(span)
         k = int(np.searchsorted(slots, slot))
@@ -133,6 +162,9 @@ class Columns:
         """The rows of ``types``: what is known of each type of object."""
         table = self.reader.json("answers.types")
         schema.check(table, schema.TYPES, f"{self.reader.path}: answers.types")
+        counts = (*table["live_objects"], *table["live_bytes"])
+        if any(not 0 <= k < 1 << 32 for k in table["key"]) or any(not 0 <= c < 1 << 60 for c in counts):
+            raise self.wrong("answers.types has numbers that make no sense")
         return dict(table)
 
     @cached_property
@@ -180,6 +212,8 @@ class Columns:
         step = self.column("edges.far_step", "<u8").astype(np.uint64, copy=False)
         if len(edge) != len(step) or bool((edge >= len(self.references[1])).any()):
             raise self.wrong("far steps of references that are not there")
+        if bool((edge[1:] <= edge[:-1]).any()):
+            raise self.wrong("far steps out of order")
         return edge, step
 
     @cached_property
@@ -214,7 +248,7 @@ class Columns:
         """The variable that a root on a stack is, or is in; "" where DWARF does not say."""
         if not self.reader.has("roots.name"):
             return ""
-        number = int(self.column("roots.name", "<u4")[root])
+        number = int(self.root_column("name", "<u4")[root])
         names = self.reader.json("answers.locals")
         schema.check(names, [str], f"{self.reader.path}: answers.locals")
         return str(names[number - 1]) if 0 < number <= len(names) else ""

@@ -18,9 +18,9 @@ class Contents:
 
     @cached_property
     def _ranges(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
-        start = self._reader.array("contents.start").astype(np.uint64)
-        end = self._reader.array("contents.end").astype(np.uint64)
-        if len(start) != len(end) or bool((end < start).any()) or bool((start[1:] < end[:-1]).any()):
+        start, end = (self._reader.array(f"contents.{name}") for name in ("start", "end"))
+        good = start.dtype == end.dtype == np.dtype("<u8") and len(start) == len(end)
+        if not good or bool((end < start).any()) or bool((start[1:] < end[:-1]).any()):
             raise GosnapError(
                 f"{self._reader.path}: the ranges of its contents make no sense", "take the snapshot again"
             )

@@ -1,5 +1,6 @@
 """Who holds the memory: the dominator tree of the live objects, by retained size."""
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -169,7 +170,9 @@ def _sets(snapshot: "Snapshot", tree: Tree, by: str, top: int | None) -> tuple[l
     columns = tree.columns
     table = columns.type_table
     names = [n if t else "untyped" for n, t in zip(table[_NAME[by]], table["typed"], strict=True)]
-    if by == "package":
+    if by == "type":
+        names = [_PART.sub("", n) for n in names]
+    else:
         names = ["(untyped)" if n == "untyped" else n for n in names]
     distinct = sorted(set(names))
     number_of = {name: i for i, name in enumerate(distinct)}
@@ -187,7 +190,7 @@ def _sets(snapshot: "Snapshot", tree: Tree, by: str, top: int | None) -> tuple[l
     order = np.argsort(-(shallow[:, 0] + _kept_by_large(tree, member, len(distinct))), kind="stable")
     if top is not None:
         order = order[: max(_SETS, 3 * top)]
-    size_of, count_of = _measure(tree, member, order)
+    size_of, count_of = _measure(tree, member, len(distinct), order)
     order = np.array(sorted(order.tolist(), key=lambda i: (-int(size_of[i]), distinct[i])), np.int64)
     order = order[(size_of[order] > 0)]
     rows = [
@@ -207,6 +210,8 @@ def _sets(snapshot: "Snapshot", tree: Tree, by: str, top: int | None) -> tuple[l
     return rows, {"rows": max(present - len(rows), 0), "objects": 0, "bytes": 0}
 
 
+_PART = re.compile(r" \((?:groups|buckets|table|directory|overflow|buffer)\)$")
+"""What ``types`` adds to the name of a map or channel for its parts: here they are of the whole."""
 _NAME = {"type": "name", "package": "package"}
 
 
@@ -225,15 +230,13 @@ def _kept_by_large(tree: Tree, member: npt.NDArray[np.uint32], sets: int) -> I64
 
 
 def _measure(
-    tree: Tree, member: npt.NDArray[np.uint32], wanted: I64
+    tree: Tree, member: npt.NDArray[np.uint32], sets: int, wanted: I64
 ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
     """(bytes, objects) that each of the wanted sets retains; by set."""
     graph, _, _ = tree.graph
-    sets = int(member.max()) + 1 if len(member) else 1
     size, count = np.zeros(sets, np.uint64), np.zeros(sets, np.uint64)
     for start in range(0, len(wanted), _SETS):
         batch = wanted[start : start + _SETS]
-        batch = batch[batch < sets]
         number = np.full(sets, 255, np.uint8)
         number[batch] = np.arange(len(batch))
         of_node = np.full(tree.nodes, 255, np.uint8)

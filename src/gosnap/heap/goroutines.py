@@ -22,9 +22,15 @@ _SLOTS = 200
 
 
 def goroutines_view(
-    snapshot: "Snapshot", *, leaked: bool = False, top: int | None = 20, frames: int | None = None
+    snapshot: "Snapshot",
+    *,
+    leaked: bool = False,
+    top: int | None = 20,
+    frames: int | None = None,
+    sort: str = "bytes",
 ) -> View:
-    """Goroutines by stack and state, the most numerous first; ``leaked``: only those that nothing can wake.
+    """Goroutines by stack and state; ``leaked``: only those that nothing can wake. ``sort``: "bytes", those
+    with most in stacks and in what they retain first, or "count".
 
     Rows: state, wait_reason ("" for none), wait_seconds (of the one that waits longest, -1 where unknown),
     frames ({function, file, line}, innermost first; the runtime's own left out where there are others, as in
@@ -48,7 +54,11 @@ def goroutines_view(
         rows.append(_row(table, members, int(size[i]), int(number[i])))
     if leaked:
         rows = [r for r in rows if r["leaked"]]
-    rows.sort(key=lambda r: (-r["count"], -r["retained_bytes"] - r["stack_bytes"], r["ids"]))
+    if sort not in ("bytes", "count"):
+        raise GosnapError(f"cannot sort by {sort!r}", "one of bytes, count")
+    rows.sort(key=lambda r: (-r["retained_bytes"] - r["stack_bytes"], -r["count"], r["ids"]))
+    if sort == "count":
+        rows.sort(key=lambda r: -r["count"])
     cut = rows[top:] if top is not None else []
     rows = rows[:top] if top is not None else rows
     for row in rows:
@@ -96,7 +106,8 @@ def goroutine_view(snapshot: "Snapshot", number: int) -> View:
     """
     tree = Tree(Columns(snapshot.reader))
     table = tree.goroutines
-    found = np.flatnonzero(table.ids == np.uint64(min(number, (1 << 64) - 1)))
+    known = 0 <= number < 1 << 64
+    found = np.flatnonzero(table.ids == np.uint64(number)) if known else np.zeros(0, np.int64)
     if not len(found):
         raise GosnapError(
             f"{snapshot.path}: no goroutine {number}", "`gosnap goroutines FILE` lists those that there are"
@@ -121,8 +132,8 @@ def goroutine_view(snapshot: "Snapshot", number: int) -> View:
 
 def _slots(tree: Tree, group: int) -> tuple[list[Row], int]:
     columns = tree.columns
-    roots = np.flatnonzero(columns.column("roots.group", "<u4") == np.uint32(group))
-    objects = columns.column("roots.object", "<i8").astype(np.int64)[roots]
+    roots = np.flatnonzero(columns.root_column("group", "<u4") == np.uint32(group))
+    objects = columns.root_column("object", "<i8").astype(np.int64)[roots]
     held = (objects >= 0) & (objects < columns.objects)
     roots, objects = roots[held], objects[held]
     size, _ = tree.retained(objects)

@@ -13,7 +13,8 @@ from gosnap.heap import schema
 from gosnap.heap.columns import Columns
 from gosnap.heap.typenames import is_standard
 
-Frame = dict[str, str]
+Frame = dict[str, Any]
+"""function, file and line."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,8 @@ class GoTable:
             or any(len(place) != 3 or not 0 <= place[0] < traces for place in table["places"])
         ):
             raise self._columns.wrong("answers.goroutines refers to what is not there")
+        if not 0 <= table["now"] < 1 << 63:
+            raise self._columns.wrong("answers.goroutines has a time that makes no sense")
         return dict(table)
 
     @cached_property
@@ -121,11 +124,11 @@ class GoTable:
     def entry(self, trace: int) -> str:
         """The function that the go statement called."""
         frames = self.shown(trace)
-        return frames[-1]["function"] if frames else ""
+        return str(frames[-1]["function"]) if frames else ""
 
     def _line(self, i: int) -> Frame:
         function, file, line, _ = self.answers["lines"][i]
-        return {"function": function, "file": file, "line": line}
+        return {"function": function, "file": file, "line": int(line[:9]) if line.isdecimal() else 0}
 
     def created(self, row: int) -> Frame | None:
         """The go statement that started it."""
@@ -160,8 +163,8 @@ class GoTable:
         frames = self.frames(trace)
         for frame in frames:
             if not is_standard(frame["function"]):
-                return frame["function"]
-        return frames[-1]["function"] if frames else "(no frames)"
+                return str(frame["function"])
+        return str(frames[-1]["function"]) if frames else "(no frames)"
 
     def is_system(self, trace: int) -> bool:
         """Whether a trace is of the runtime's own goroutines (runtime.isSystemGoroutine): those that it

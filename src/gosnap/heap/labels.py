@@ -217,10 +217,10 @@ class Labels:
 def words_of(columns: Columns, index: int) -> npt.NDArray[np.int64]:
     """The word of each of an object's references, in their order."""
     start, count = columns.edges_of(index)
-    steps = np.frombuffer(columns.reader.part("edges.step", start * 2, (start + count) * 2), "<u2")
-    out = steps.astype(np.int64)
-    if len(out) != count:
+    raw = columns.reader.part("edges.step", start * 2, (start + count) * 2)
+    if len(raw) != count * 2:
         raise columns.wrong("edges.step does not fit the references")
+    out = np.frombuffer(raw, "<u2").astype(np.int64)
     far_edge, far_step = columns.far_steps
     low, high = np.searchsorted(far_edge, [start, start + count])
     out[far_edge[low:high].astype(np.int64) - start] = far_step[low:high].astype(np.int64)

@@ -250,7 +250,7 @@ def _objects_of(snapshot: "Snapshot", tree: Tree, name: str) -> I64:
         names = sorted({n for n, live in zip(table["name"], table["live_objects"], strict=True) if live})
         close = difflib.get_close_matches(name, names, 3, 0.5)
         ends = [n for n in names if n.endswith(("." + name, "/" + name))]
-        found = list(dict.fromkeys(ends[:3] + close))[:3]
+        found = ends[:3] or close
         raise GosnapError(
             f"{snapshot.path}: no objects of a type {name!r}",
             "did you mean " + " or ".join(repr(n) for n in found) + "?"

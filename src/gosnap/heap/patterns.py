@@ -43,10 +43,12 @@ class Found:
 
 @dataclass(frozen=True)
 class Known:
-    """What the search knows already: a pattern, or "", and how many nodes of a list begin here."""
+    """What the search knows already: a pattern, or "", how many nodes of a list begin here, and further nodes
+    of the same place."""
 
     pattern: str = ""
     chain: int = 0
+    others: tuple[int, ...] = ()
 
 
 def classify(tree: Tree, labels: Labels, where: Whereabouts, node: int, known: Known) -> Found:
@@ -54,9 +56,10 @@ def classify(tree: Tree, labels: Labels, where: Whereabouts, node: int, known: K
     found, given, chain = Found(pattern=known.pattern), known.pattern, known.chain
     n = tree.objects
     if given == "timers":
-        found.holds = items_of(tree, node)
+        nodes = (node, *known.others)
+        found.holds = _sum_items([items_of(tree, v) for v in nodes])
         found.items = sum(i.count for i in found.holds)
-        found.mix = mix_of(tree, node)
+        found.mix = _sum_mix([mix_of(tree, v) for v in nodes])
         return found
     found.mix = mix_of(tree, node)
     if given == "goroutines":
@@ -74,19 +77,45 @@ def classify(tree: Tree, labels: Labels, where: Whereabouts, node: int, known: K
     special = _special(tree, where, found, node)
     if special:
         found.pattern = special
+        if special == "pool":
+            # the rings and chains of the pool itself are not what it is about
+            held = [m for m in found.mix if not m.type.startswith(("sync.", "[]sync.", "[]interface"))]
+            found.holds = [Items(m.type, m.count, m.size, m.size) for m in held]
+            found.items, found.shape = sum(m.count for m in held[:1]), ""
     elif _pins(tree, labels, node, found) and found.pattern in ("map", "slice", "strings", "buffers", ""):
         found.pattern = "subslice"
     return found
 
 
-def _role(tree: Tree, node: int) -> tuple[Role, int]:
-    key = int(tree.columns.types[node])
-    return Role(key >> ROLE_SHIFT), key & ROW_MASK
+def _sum_items(parts: list[list[Items]]) -> list[Items]:
+    sums: dict[str, Items] = {}
+    for i in (item for part in parts for item in part):
+        had = sums.get(i.type, Items(i.type, 0, 0, 0))
+        sums[i.type] = Items(i.type, had.count + i.count, had.size + i.size, had.retained + i.retained)
+    return sorted(sums.values(), key=lambda i: (-i.retained, i.type))
+
+
+def _sum_mix(parts: list[list[Mix]]) -> list[Mix]:
+    sums: dict[str, Mix] = {}
+    for m in (item for part in parts for item in part):
+        had = sums.get(m.type, Mix(m.type, 0, 0))
+        sums[m.type] = Mix(m.type, had.count + m.count, had.size + m.size)
+    return sorted(sums.values(), key=lambda m: (-m.size, m.type))
+
+
+def _role(tree: Tree, node: int) -> Role:
+    return Role(int(tree.columns.types[node]) >> ROLE_SHIFT)
+
+
+def _row(tree: Tree, labels: Labels, node: int) -> int:
+    """The row of an object's type in the type table; 0 where it has none."""
+    row = int(tree.columns.types[node]) & ROW_MASK
+    return row if row < len(labels.types) else 0
 
 
 def _container(tree: Tree, labels: Labels, where: Whereabouts, node: int, found: Found) -> None:
     """Maps, slices and channels: their length and room."""
-    role, row = _role(tree, node)
+    role = _role(tree, node)
     if role in _MAP_ROLES:
         _map(tree, labels, where, node, found)
     elif role in (Role.CHAN, Role.CHAN_BUF):
@@ -94,16 +123,16 @@ def _container(tree: Tree, labels: Labels, where: Whereabouts, node: int, found:
     elif found.pattern == "list":
         return
     elif role is Role.ARRAY:
-        _slice(tree, labels, where, labels.types.name[row], found)
+        _slice(tree, labels, where, labels.types.name[_row(tree, labels, node)], found)
     elif role is Role.STRING:
         found.pattern, found.items, found.items_type = "strings", 1, "string"
 
 
 def _map(tree: Tree, labels: Labels, where: Whereabouts, node: int, found: Found) -> None:
     columns = tree.columns
-    header = next((v for v in where.nodes if _role(tree, v)[0] is Role.MAP), -1)
+    header = next((v for v in where.nodes if _role(tree, v) is Role.MAP), -1)
     for v in reversed(where.nodes):
-        if _role(tree, v)[0] is Role.MAP:
+        if _role(tree, v) is Role.MAP:
             header = v
             break
     found.pattern = found.shape = "map"
@@ -111,7 +140,7 @@ def _map(tree: Tree, labels: Labels, where: Whereabouts, node: int, found: Found
         return
     # hmap.count and Map.used are the first word of either
     used = labels.contents.word(columns.address(header))
-    row = _role(tree, header)[1]
+    row = _row(tree, labels, header)
     part = map_parts(labels.types, row).buckets
     size = int(labels.types.size[part]) if part else 0
     storage = _storage(tree, header)
@@ -145,7 +174,7 @@ def _storage(tree: Tree, header: int) -> int:
 def _channel(tree: Tree, labels: Labels, where: Whereabouts, found: Found) -> None:
     found.pattern = found.shape = "channel"
     for v in reversed(where.nodes):
-        if _role(tree, v)[0] is Role.CHAN:
+        if _role(tree, v) is Role.CHAN:
             address = tree.columns.address(v)
             # hchan: qcount, dataqsiz (runtime/chan.go)
             count, room = labels.contents.word(address), labels.contents.word(address + 8)
@@ -187,9 +216,9 @@ def _length(tree: Tree, labels: Labels, where: Whereabouts) -> tuple[int, int] |
 
 def _root_length(tree: Tree, labels: Labels, where: Whereabouts) -> tuple[int, int] | None:
     columns = tree.columns
-    roots = np.flatnonzero(columns.column("roots.object", "<i8") == (where.nodes[0] if where.nodes else -1))
+    roots = np.flatnonzero(columns.root_column("object", "<i8") == (where.nodes[0] if where.nodes else -1))
     for root in roots.tolist():
-        address = int(columns.column("roots.address", "<u8")[root])
+        address = int(columns.root_column("address", "<u8")[root])
         length, cap = labels.contents.word(address + 8), labels.contents.word(address + 16)
         if address and length is not None and cap is not None and length <= cap < 1 << 47:
             return length, cap
@@ -204,9 +233,9 @@ def _held_by(tree: Tree, labels: Labels, where: Whereabouts, name: str) -> bool:
     start, count = tree.columns.edges_of(holder)
     words = words_of(tree.columns, holder)
     target = tree.columns.references[1]
-    role, row = _role(tree, holder)
-    if role is not Role.VALUE:
+    if _role(tree, holder) is not Role.VALUE:
         return False
+    row = _row(tree, labels, holder)
     skipped = 8 if tree.columns.has_header(holder) else 0
     for i in range(count):
         if int(target[start + i]) == inner:

@@ -1,7 +1,7 @@
 """Suspects in sentences."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gosnap.heap.groups import GroupKind
 
@@ -101,6 +101,21 @@ def tell(search: "_Search", s: "Suspect") -> Told:
     return Told(title, evidence, _next(search, s))
 
 
+def told_growth(row: dict[str, Any], when: str, before: int) -> str:
+    """How a place grew since an older snapshot, in which it held ``before`` bytes; 0 where it was not
+    found."""
+    many = row["pattern"] in ("goroutines", "timers")
+    it = "they" if many else "it"
+    if not before:
+        return f"At {when}Z {it} {'were' if many else 'was'} not there, or too small to be noticed."
+    now, more = row["retained_bytes"], row["growth_items"]
+    items = f", {more:+,} items" if more else ""
+    if now == before:
+        return f"Since {when}Z {it} {'have' if many else 'has'} not grown{items}."
+    changed = "grew" if now > before else "shrank"
+    return f"Since {when}Z {it} {changed} from {size(before)} to {size(now)}{items}."
+
+
 def _looks(s: "Suspect", pattern: str) -> str:
     if pattern == "goroutines":
         return (
@@ -151,12 +166,15 @@ def _holds(s: "Suspect") -> list[str]:
         first = found.holds[0]
         one = size(first.retained // max(first.count, 1))
         hangs = " with what hangs on it" if first.retained > first.size else ""
-        out.append(f"It holds {first.count:,} {first.type.removesuffix(' (inside)')}, {one} each{hangs}.")
+        what = "objects without a type" if first.type == "untyped" else first.type.removesuffix(" (inside)")
+        out.append(f"It holds {first.count:,} {what}, {one} each{hangs}.")
     return out
 
 
 def _next(search: "_Search", s: "Suspect") -> str:
     n = search.tree.objects
+    if s.found.pattern == "finalizers":
+        return "goroutines"
     if s.node >= n:
         if int(search.tree.group_kind[s.node - n]) == GroupKind.PLACE:
             return "goroutines" + (" --leaked" if s.leaked else "")

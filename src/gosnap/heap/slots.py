@@ -7,13 +7,13 @@ from gosnap.goruntime.stacks import SlotKind
 from gosnap.heap.columns import Columns
 
 _WORDS = {
-    SlotKind.LOCAL: "local",
-    SlotKind.ARGUMENT: "argument",
-    SlotKind.STACK_OBJECT: "local",
+    SlotKind.LOCAL: "a slot",
+    SlotKind.ARGUMENT: "an argument",
+    SlotKind.STACK_OBJECT: "a variable",
     SlotKind.CONSERVATIVE: "maybe a pointer",
-    SlotKind.REGISTER: "register",
-    SlotKind.CONTEXT: "context",
-    SlotKind.DEFER: "deferred call",
+    SlotKind.REGISTER: "a register",
+    SlotKind.CONTEXT: "its closure",
+    SlotKind.DEFER: "a deferred call",
 }
 
 
@@ -31,11 +31,11 @@ class Slot:
 
 def slot_name(columns: Columns, root: int) -> Slot:
     """What a root of a goroutine is."""
-    if int(columns.column("roots.kind", "|u1")[root]) == RootKind.GOROUTINE:
+    if int(columns.root_column("kind", "|u1")[root]) == RootKind.GOROUTINE:
         return Slot(-1, "its g structure", "goroutine", False)
-    number = int(columns.column("roots.slot", "|u1")[root])
+    number = int(columns.root_column("slot", "|u1")[root])
     kind = SlotKind(number) if number < len(SlotKind) else SlotKind.CONSERVATIVE
-    line = int(columns.column("roots.line", "<i4")[root])
+    line = int(columns.root_column("line", "<i4")[root])
     name = columns.local_name(root)
     if kind in (SlotKind.REGISTER, SlotKind.CONTEXT, SlotKind.DEFER):
         line = -1

@@ -90,11 +90,18 @@ class Snapshot:
 
         return dominators_view(self, under=under, by=by, top=top)
 
-    def goroutines(self, leaked: bool = False, top: int | None = 20, frames: int | None = None) -> View:
-        """Goroutines by stack and state; ``leaked``: only those that nothing can wake any more."""
+    def goroutines(
+        self,
+        leaked: bool = False,
+        top: int | None = 20,
+        frames: int | None = None,
+        sort: str = "bytes",
+    ) -> View:
+        """Goroutines by stack and state; ``leaked``: only those that nothing can wake any more; ``sort``:
+        bytes or count."""
         from gosnap.heap.goroutines import goroutines_view
 
-        return goroutines_view(self, leaked=leaked, top=top, frames=frames)
+        return goroutines_view(self, leaked=leaked, top=top, frames=frames, sort=sort)
 
     def goroutine(self, number: int) -> View:
         """One goroutine, by its number: frames, and what they hold."""
@@ -116,11 +123,11 @@ class Snapshot:
         name = f"{what:#x}" if isinstance(what, int) else what
         return paths_view(self, name, top=top, excluded=exclude, redact=redact)
 
-    def suspects(self, since: "Snapshot | None" = None, top: int | None = 5, redact: bool = False) -> View:
+    def suspects(self, since: "Snapshot | None" = None, top: int | None = 5) -> View:
         """The few places that hold most; ``since``: an older snapshot, to say what grew."""
         from gosnap.heap.suspects import suspects_view
 
-        return suspects_view(self, since=since, top=top, redact=redact)
+        return suspects_view(self, since=since, top=top)
 
     def info(self) -> View:
         """Target, collector, file, and the rows of the RSS."""

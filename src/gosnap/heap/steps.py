@@ -30,11 +30,11 @@ class Steps:
         kind, ref = GroupKind(int(self._tree.group_kind[group])), int(self._tree.group_ref[group])
         label, type_name = self._tree.group_name(group), ""
         roots = np.flatnonzero(
-            (self._columns.column("roots.group", "<u4") == np.uint32(group))
-            & (self._columns.column("roots.object", "<i8") == index)
+            (self._columns.root_column("group", "<u4") == np.uint32(group))
+            & (self._columns.root_column("object", "<i8") == index)
         )
         if kind is GroupKind.GLOBAL and ref != NONE and len(roots):
-            inside = int(self._columns.column("roots.address", "<u8")[int(roots[0])])
+            inside = int(self._columns.root_column("address", "<u8")[int(roots[0])])
             text, type_name = self._in_variable(ref, inside)
             label += text
         elif kind is GroupKind.GOROUTINE and len(roots):

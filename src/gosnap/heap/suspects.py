@@ -18,7 +18,7 @@ from gosnap.heap.columns import Columns
 from gosnap.heap.groups import NONE, GroupKind
 from gosnap.heap.labels import Labels
 from gosnap.heap.patterns import Found, Known, classify
-from gosnap.heap.prose import tell
+from gosnap.heap.prose import tell, told_growth
 from gosnap.heap.roles import ROLE_SHIFT, Role
 from gosnap.heap.tree import Tree
 from gosnap.heap.views import Row, View
@@ -42,9 +42,7 @@ _CROWD = 50
 _DEEPEST = 4096
 
 
-def suspects_view(
-    snapshot: "Snapshot", *, since: "Snapshot | None" = None, top: int | None = 5, redact: bool = False
-) -> View:
+def suspects_view(snapshot: "Snapshot", *, since: "Snapshot | None" = None, top: int | None = 5) -> View:
     """Rows: title, root, container, field, pattern ("" where no known one fits), retained_bytes,
     retained_objects, object (address to go on from, "" for goroutines), type, items, growth_bytes and
     growth_items (with ``since``), evidence (sentences), next (a command without the file: "paths 0xc000…").
@@ -53,10 +51,10 @@ def suspects_view(
 
     No rows: nothing holds a tenth of the live heap (and a megabyte) in one place.
     """
-    search = _Search(snapshot, redact)
+    search = _Search(snapshot)
     rows = [_row(search, s) for s in search.suspects()]
     if since is not None:
-        _growth(snapshot, since, rows)
+        _growth(since, rows)
         rows.sort(key=lambda r: (-r["growth_bytes"], -r["retained_bytes"], r["container"]))
     known = snapshot.meta["totals"]
     totals = {
@@ -75,8 +73,21 @@ def suspects_view(
     view.extra = {
         "threshold_bytes": search.threshold,
         "since": dict(since.meta["snapshot"]) if since is not None else {},
+        "notes": [_another(snapshot, since)] if since is not None and _another(snapshot, since) else [],
     }
     return view
+
+
+def _another(snapshot: "Snapshot", since: "Snapshot") -> str:
+    """What is to be said of an older snapshot that is not of this process, or not older."""
+    now, then = snapshot.meta["snapshot"], since.meta["snapshot"]
+    if now["program"] != then["program"]:
+        return f"the other snapshot is of another program, {then['program']}: places are compared by name"
+    if now["pid"] != then["pid"]:
+        return f"the other snapshot is of another process, pid {then['pid']}: places are compared by name"
+    if now["taken_at"] < then["taken_at"]:
+        return "the other snapshot is the newer one: what grew is told as shrunk"
+    return ""
 
 
 @dataclass
@@ -93,6 +104,7 @@ class Suspect:
     crowd: int = 0
     stacks: int = 0
     leaked: bool = False
+    others: tuple[int, ...] = ()
     where: Whereabouts | None = None
     found: Found = field(default_factory=Found)
 
@@ -100,10 +112,12 @@ class Suspect:
 class _Search:
     """Finds the places."""
 
-    def __init__(self, snapshot: "Snapshot", redact: bool) -> None:
+    def __init__(self, snapshot: "Snapshot") -> None:
         self.tree = Tree(Columns(snapshot.reader))
-        self.labels = Labels(self.tree.columns, redact=redact)
+        self.labels = Labels(self.tree.columns)
         live = snapshot.meta["totals"].get("reachable_bytes", 0)
+        if not 0 <= live < 1 << 60:
+            raise self.tree.columns.wrong("totals that make no sense")
         self.live_bytes = live
         self.threshold = max(live * THRESHOLD_PERCENT // 100, LEAST_BYTES)
         self._closed: set[int] = set()
@@ -192,8 +206,12 @@ class _Search:
         """The places below a node where it piles up."""
         out: list[Suspect] = []
         todo = [(node, kept)]
+        seen: set[int] = set()
         while todo and len(out) < 64:
             v, size = todo.pop()
+            if v in seen:  # dominators in a circle: no heap has them
+                raise self.tree.columns.wrong("an object that is below itself")
+            seen.add(v)
             for _ in range(_DEEPEST):
                 chain = self._chain(v)
                 child, share = self._child(v)
@@ -250,6 +268,12 @@ class _Search:
         members: dict[int, int] = {}
         enough = max((self.live_bytes + self.stack_bytes) * THRESHOLD_PERCENT // 100, LEAST_BYTES)
         group = np.flatnonzero(tree.group_kind == GroupKind.GOROUTINE)
+        for kind, rows in (
+            (GroupKind.GOROUTINE, len(table)),
+            (GroupKind.PLACE, len(table.answers["places"])),
+        ):
+            if bool((tree.group_ref[tree.group_kind == kind] >= rows).any()):
+                raise tree.columns.wrong("the groups do not fit the goroutines")
         for g, ref in zip(tree.group_parent[group].tolist(), tree.group_ref[group].tolist(), strict=True):
             stacks[g] = stacks.get(g, 0) + int(table.stack_bytes[ref])
             members[g] = members.get(g, 0) + 1
@@ -285,7 +309,8 @@ class _Search:
             return []
         self._closed.update(heaps)
         largest = heaps[int(np.argmax(kept))]
-        return [Suspect(largest, size, int(objects.sum()), "timers", crowd=len(heaps))]
+        others = tuple(v for v in heaps if v != largest)
+        return [Suspect(largest, size, int(objects.sum()), "timers", crowd=len(heaps), others=others)]
 
 
 _SEVERAL = (
@@ -297,7 +322,7 @@ _SEVERAL = (
 def _row(search: _Search, s: Suspect) -> Row:
     tree, n = search.tree, search.tree.objects
     s.where = _where(search, s)
-    s.found = classify(tree, search.labels, s.where, s.node, Known(s.pattern, s.chain))
+    s.found = classify(tree, search.labels, s.where, s.node, Known(s.pattern, s.chain, s.others))
     told = tell(search, s)
     return {
         "title": told.title,
@@ -330,29 +355,26 @@ def _where(search: _Search, s: Suspect) -> Whereabouts:
     return search.finder.find(s.node)
 
 
-def _growth(snapshot: "Snapshot", since: "Snapshot", rows: list[Row]) -> None:
-    """How much more each place holds than in an older snapshot: found again by its names."""
-    older = _Search(since, False)
+def _growth(since: "Snapshot", rows: list[Row]) -> None:
+    """How much more each place holds than in an older snapshot: found again by its object, which does not
+    move, or else by its names, where they are of one place only."""
+    older = _Search(since)
     older.threshold = 1 << 16
-    before: dict[tuple[str, str], tuple[int, int]] = {}
+    by_object: dict[tuple[str, str], tuple[int, int]] = {}
+    by_name: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for s in older.suspects()[:200]:
-        where = _where(older, s)
-        found = classify(older.tree, older.labels, where, s.node, Known(s.pattern, s.chain))
-        before.setdefault((where.root, where.container), (s.retained, found.items))
-    for row in rows:
-        size, items = before.get((row["root"], row["container"]), (0, 0))
-        row["growth_bytes"] = row["retained_bytes"] - size
+        row = _row(older, s)
+        held = row["retained_bytes"], row["items"]
+        if row["object"]:
+            by_object[row["object"], row["container"]] = held
+        by_name.setdefault((row["root"], row["container"]), []).append(held)
+    names = [(r["root"], r["container"]) for r in rows]
+    when = since.meta["snapshot"]["taken_at"].partition(".")[0].replace("T", " ")
+    for row, name in zip(rows, names, strict=True):
+        found = by_object.get((row["object"], row["container"]))
+        if found is None and names.count(name) == 1 and len(by_name.get(name, [])) == 1:
+            found = by_name[name][0]
+        before, items = found or (0, 0)
+        row["growth_bytes"] = row["retained_bytes"] - before
         row["growth_items"] = row["items"] - items
-        when = since.meta["snapshot"]["taken_at"].partition(".")[0].replace("T", " ")
-        grew = "grew" if row["growth_bytes"] > 0 else "shrank" if row["growth_bytes"] < 0 else "did not grow"
-        row["evidence"].insert(0, _grown(grew, when, size, row["retained_bytes"], row["growth_items"]))
-    del snapshot
-
-
-def _grown(grew: str, when: str, before: int, now: int, items: int) -> str:
-    from gosnap.heap.prose import size
-
-    if not before:
-        return f"At {when}Z it was not there, or too small to be noticed."
-    more = f", {items:+,} items" if items else ""
-    return f"Since {when}Z it {grew} from {size(before)} to {size(now)}{more}."
+        row["evidence"].insert(0, told_growth(row, when, before))

@@ -95,6 +95,8 @@ class Tree:
         idom = self.columns.column("dominators.idom", "<u4").astype(np.uint32, copy=False)
         if len(idom) != self.nodes or bool(((idom > self.nodes) & (idom != NONE)).any()):
             raise self.columns.wrong("dominators.idom does not fit the objects")
+        if bool((idom[self.objects :] < self.objects).any()):
+            raise self.columns.wrong("roots below an object")
         return idom
 
     @cached_property
@@ -112,6 +114,9 @@ class Tree:
             raise self.columns.wrong("columns of the dominators differ in length")
         if len(node) > 1 and not bool((node[1:] > node[:-1]).all()):
             raise self.columns.wrong("dominators out of order")
+        whole = int(self.columns.elemsize @ self.columns.counts.astype(np.uint64))
+        if len(node) and (int(size.max()) > whole or int(count.max()) > self.objects):
+            raise self.columns.wrong("something that retains more than there is")
         return node, size, count
 
     @property
@@ -122,10 +127,10 @@ class Tree:
     def retained(self, nodes: I64) -> tuple[I64, I64]:
         """(bytes, objects) that each of these nodes retains; garbage retains what it is itself."""
         heads, size, count = self._heads
-        spans = self.columns.span_of(np.minimum(nodes, self.objects - 1))
-        sizes = self.columns.elemsize[spans].astype(np.int64)
-        sizes[nodes >= self.objects] = 0
-        numbers = (nodes < self.objects).astype(np.int64)
+        inside = nodes < self.objects
+        sizes = np.zeros(len(nodes), np.int64)
+        sizes[inside] = self.columns.elemsize[self.columns.span_of(nodes[inside])].astype(np.int64)
+        numbers = inside.astype(np.int64)
         at = np.minimum(np.searchsorted(heads, nodes), max(len(heads) - 1, 0))
         known = heads[at] == nodes if len(heads) else np.zeros(len(nodes), bool)
         sizes[known] = size[at[known]].astype(np.int64)

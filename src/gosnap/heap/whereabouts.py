@@ -161,11 +161,12 @@ class Finder:
         types = columns.column("globals.type", "<i4")
         text, type_name = "", columns.global_type(ref)[0]
         roots = np.flatnonzero(
-            (columns.column("roots.group", "<u4") == np.uint32(group))
-            & (columns.column("roots.object", "<i8") == (first[0] if first else -1))
+            (columns.root_column("group", "<u4") == np.uint32(group))
+            & (columns.root_column("object", "<i8") == (first[0] if first else -1))
         )
-        if len(roots) and 0 <= ref < len(types) and not is_standard(type_name):
-            offset = int(columns.column("roots.address", "<u8")[int(roots[0])]) - tree.global_address(ref)
+        known = 0 <= ref < len(types) and 0 <= int(types[ref]) < len(self._labels.types)
+        if len(roots) and known and not is_standard(type_name):
+            offset = int(columns.root_column("address", "<u8")[int(roots[0])]) - tree.global_address(ref)
             text, inner = self._own(int(types[ref]), offset)
             type_name = self._labels.types.name[inner]
         return f"global {name}", name + text, f"{name}{text}" if text else "", type_name
@@ -188,8 +189,8 @@ class Finder:
         g = tree.goroutines[ref]
         root = f"goroutine {tree.goroutines.entry(g.place.trace)}"
         roots = np.flatnonzero(
-            (columns.column("roots.group", "<u4") == np.uint32(group))
-            & (columns.column("roots.object", "<i8") == (first[0] if first else -1))
+            (columns.root_column("group", "<u4") == np.uint32(group))
+            & (columns.root_column("object", "<i8") == (first[0] if first else -1))
         )
         slots = [slot_name(columns, int(r)) for r in roots]
         frames = tree.goroutines.frames(g.place.trace)

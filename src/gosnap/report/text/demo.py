@@ -57,7 +57,7 @@ def holders(page: Page, view: View, path: str) -> None:
     """Who holds it."""
     name = file_argument(path)
     page.line()
-    page.line(page.style(f"$ gosnap suspects {name} --since first.gosnap", "cyan"))
+    page.line("Who holds it: gosnap suspects, compared with the first snapshot", "bold")
     page.line()
     suspects.rows(page, view, name)
 

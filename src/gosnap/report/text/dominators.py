@@ -38,7 +38,8 @@ def render(page: Page, view: View, asked: Asked) -> None:
         left_out(page, view.left_out, "object")
     else:
         groups_table(page, view, asked.by)
-        left_out(page, view.left_out, asked.by)
+        left_out(page, view.left_out, {"global": "variable"}.get(asked.by, asked.by))
+        _others(page, view)
     warn_untrusted(page, view)
     page.next(*_next(view, asked))
 
@@ -130,6 +131,9 @@ def groups_table(page: Page, view: View, by: str) -> None:
             ]
         )
     page.table(head, rows, left=(len(head) - 1,), drop=(3,) if own else ())
+
+
+def _others(page: Page, view: View) -> None:
     rest = view.totals["bytes"] - sum(r["retained_bytes"] for r in view.rows) - view.left_out["bytes"]
     if rest > 0:
-        page.line(f"  {size(rest)} more is held by several of these together", "dim")
+        page.line(f"  {size(rest)} is held by other roots, or by several together", "dim")

@@ -122,7 +122,7 @@ def render_one(page: Page, view: View, path: str) -> None:
             page.line(f"  {clean(frame['function'])}  {page.style(place(frame), 'dim')}")
         elif slots:
             page.line()
-            page.line("  (registers, deferred calls, the g structure)")
+            page.line("  (in no frame)")
         if slots:
             page.table(
                 ["", "retained", "itself", "object", "name", "type"],

@@ -14,6 +14,8 @@ def render(page: Page, view: View, path: str) -> None:
     since = view.extra["since"]
     if since:
         page.line(f"compared with the snapshot of {moment(clean(since['taken_at']))}")
+    for note in view.extra["notes"]:
+        page.paragraph("note: " + clean(note))
     if not view.rows:
         page.line()
         page.paragraph(
@@ -41,7 +43,7 @@ def rows(page: Page, view: View, name: str) -> None:
             page.line()
         # on a terminal, names without the directories of their import paths
         tidy = short_paths if page.width else str
-        page.paragraph_styled(f"{i}. {tidy(clean(row['title']))}", "bold")
+        page.item(i, tidy(clean(row["title"])), "bold")
         for sentence in row["evidence"]:
             page.paragraph(tidy(clean(sentence)), "   ")
         page.line("   next: " + page.style(_command(row["next"], name), "cyan"))

@@ -68,10 +68,11 @@ class Page:
         for line in textwrap.wrap(text, self.width - len(indent), break_on_hyphens=False) or [""]:
             self.line(indent + line)
 
-    def paragraph_styled(self, text: str, style: str) -> None:
-        """A paragraph in a style."""
-        start = len(self.lines)
-        self.paragraph(text)
+    def item(self, number: int, text: str, style: str) -> None:
+        """A numbered paragraph in a style; further lines begin below the text."""
+        start, mark = len(self.lines), f"{number}. "
+        self.paragraph(text, " " * len(mark))
+        self.lines[start] = mark + self.lines[start].lstrip()
         self.lines[start:] = [self.style(line, style) for line in self.lines[start:]]
 
     def title(self, text: str) -> None:
