@@ -18,7 +18,7 @@ from dwarfwriter import Dwarf, GoUnit
 from elfwriter import SHF_ALLOC, SHF_WRITE, ElfWriter, Symbol, buildinfo, note, opened
 from fakeheap import META_AT, PAGE, TYPES_AT, FakeHeap
 from test_binary_locals import HIGH, LOW, program
-from test_snapshot_hostile import COLUMNS, GOOD, JUNK, answers, lie, places, put
+from test_snapshot_hostile import COLUMNS, GOOD, JUNK, VERBS, answers, lie, places, put
 
 from gosnap._kernels import copy, paths, sets, tree
 from gosnap._kernels.dwarf import Scan
@@ -537,6 +537,17 @@ def fuzz_paths(rng: random.Random) -> None:
         )
     steps = column(rng, len(far), 1 << 20, "u8", 0.5)
     expect(paths.words, step, far, steps, offset, edge, holder, np.zeros(len(edge), np.int64))
+    spans = rng.randrange(1, 9)
+    first = np.sort(column(rng, spans + 1, n, "i8", wild))
+    known = np.unique(column(rng, 4, 1 << 32))
+    kind = words(rng, rng.choice((n, n, n // 2)), lambda: int(known[rng.randrange(len(known))]), "u4")
+    if rng.random() < 0.5 and len(first):
+        first[0], first[-1] = 0, n
+    table = first, column(rng, spans, 2, "u1"), known, column(rng, len(known), 99, "i8", 0.1)
+    member = order[: rng.randrange(n + 1)]
+    word = column(rng, len(member), 99, "i8", 0.1)
+    room = len(member) - (len(member) > 0 and rng.random() < 0.05)
+    expect(paths.fields, member, parent, word, kind, *table, np.zeros(room, np.uint64))
     k = rng.choice((0, 1, 100, 100_000 if rng.random() < 0.05 else 10))
     pool = [number(rng, 1 << 64) for _ in range(rng.choice((1, 9, k + 1)))]
     out = [np.zeros(k - (k > 0 and rng.random() < 0.02), np.uint32) for _ in range(2)]
@@ -551,7 +562,7 @@ def fuzz_paths(rng: random.Random) -> None:
 
 
 def fuzz_verbs(rng: random.Random) -> None:
-    """Every verb on a snapshot of which some sections lie."""
+    """Verbs on a snapshot of which some sections lie."""
     parts = dict(GOOD)
     columns = rng.sample(COLUMNS, rng.choice((0, 1, 1, 2, 4)))
     for name in columns:
@@ -561,7 +572,8 @@ def fuzz_verbs(rng: random.Random) -> None:
         parts[name] = put(parts[name], rng.choice(places(parts[name])), rng.choice(JUNK))
     with tempfile.TemporaryDirectory() as folder:
         try:
-            answers(Path(folder) / "a.gosnap", parts, printed=rng.random() < 0.1)
+            printed, verbs = rng.random() < 0.1, rng.sample(VERBS, 3)
+            answers(Path(folder) / "a.gosnap", parts, printed=printed, verbs=verbs)
         except Exception as e:
             # all that is documented was an answer
             raise AssertionError(f"{type(e).__name__}: {e}") from e

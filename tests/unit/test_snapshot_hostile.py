@@ -6,7 +6,8 @@ import contextlib
 import copy
 import random
 import resource
-from collections.abc import Callable, Iterator
+import shlex
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import smallheap as heap
 
+from gosnap.binary.names import Names
 from gosnap.errors import GosnapError
 from gosnap.heap.snapshot import Snapshot, open_snapshot
 from gosnap.heap.views import View
@@ -90,12 +92,12 @@ VERBS: list[Verb] = [
 ]
 
 
-def answers(path: Path, parts: heap.Sections, *, printed: bool = False) -> int:
+def answers(path: Path, parts: heap.Sections, *, printed: bool = False, verbs: Sequence[Verb] = VERBS) -> int:
     """Ask everything; how many verbs answered. ``printed``: as text too, which takes longer."""
     heap.write(path, parts)
     count = 0
     page = Page(100)
-    for verb in VERBS:
+    for verb in verbs:
         with contextlib.suppress(GosnapError):
             snapshot = open_snapshot(path)
             for render in verb(snapshot):
@@ -220,6 +222,31 @@ def test_the_facts_lie(path: Path) -> None:
     for place in where:
         for junk in dice.sample(JUNK, 3):
             answers(path, changed("meta", put(GOOD["meta"], place, junk)), printed=True)
+
+
+def test_names_that_are_made_to_hurt_a_terminal(path: Path) -> None:
+    """Escape sequences in every name that is there, and quotes, which must not end an argument."""
+    bad = "\x1b]0;x\x07' ; touch x '"
+    table, locals_ = copy.deepcopy(GOOD["answers.types"]), [bad]
+    table["name"] = [f"{n}{bad}" for n in table["name"]]
+    goroutines_ = copy.deepcopy(GOOD["answers.goroutines"])
+    for name in ("packages", "reasons"):
+        goroutines_[name] = [f"{text}{bad}" for text in goroutines_[name]]
+    goroutines_["lines"] = [[f"{text}{bad}" for text in line] for line in goroutines_["lines"]]
+    parts = {**GOOD, "answers.types": table, "answers.locals": locals_, "answers.goroutines": goroutines_}
+    for name in ("types.name", "types.field_name", "globals.name", "closures.name"):
+        names = Names.from_columns({f"n_{c}": GOOD[f"{name}_{c}"] for c in ("bytes", "offset")}, "n")
+        columns = Names.of([f"{n}{bad}" if n else "" for n in names]).to_columns("n")
+        parts |= {f"{name}_{c}": columns[f"n_{c}"] for c in ("bytes", "offset")}
+    assert answers(path, parts, printed=True) > len(VERBS) // 2
+    page = Page()
+    for render in suspicion(open_snapshot(path)):
+        render(page)
+    commands = [line.partition("next: ")[2] for line in page.text().splitlines() if "next: " in line]
+    assert commands
+    for command in commands:
+        assert shlex.split(command)[:3] in (["gosnap", verb, "x"] for verb in ("paths", "dominators"))
+        assert len(shlex.split(command)) == 4
 
 
 # ---------------------------------------------------------------------- shapes that no program makes

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from test_graph_kernel import NONE, Adjacency, csr, dominators, with_root
 
 from gosnap._kernels.graph import Graph
-from gosnap._kernels.paths import chain, merge, number, on_paths, shortest, words
+from gosnap._kernels.paths import chain, fields, merge, number, on_paths, shortest, words
 from gosnap._kernels.sets import retained_by_sets
 from gosnap._kernels.tree import heaviest, mark_below, run
 
@@ -101,6 +101,46 @@ def test_sets_are_added_to_what_is_there_already() -> None:
     member = np.array([0, 1], np.uint8)
     retained_by_sets(csr([[1], []]), u32([0]), member, np.array([5], np.uint64), u32([2]), out, count)
     assert out.tolist()[:3] == [17, 12, 7] and count.tolist()[:3] == [11, 10, 9]
+
+
+# ---------------------------------------------------------------------- marks and weak references
+
+
+def test_what_is_shut_is_reached_but_not_entered() -> None:
+    """Marks that are there already: 1 was entered, 2 is not to be, 3 was reached without."""
+    dice = random.Random(31)
+    for _ in range(500):
+        adjacency, roots = random_graph(dice, 40)
+        marks = [dice.choice((0, 0, 0, 1, 2, 3)) for _ in adjacency]
+        want, todo, found = marks[:], list(roots), 0
+        while todo:
+            v = todo.pop()
+            if want[v] in (0, 2):
+                found += 1
+                todo += adjacency[v] if want[v] == 0 else []
+                want[v] += 1
+        seen = np.array(marks, np.uint8)
+        assert csr(adjacency).reach(u32(roots), seen) == found
+        assert seen.tolist() == want
+
+
+def test_references_that_own_nothing_lead_back() -> None:
+    dice = random.Random(32)
+    for _ in range(500):
+        adjacency, _ = random_graph(dice, 30)
+        n = len(adjacency)
+        strong, weak = ([int(dice.random() < p) for _ in range(n)] for p in (0.7, 0.3))
+        want = [
+            v if strong[w] and ((weak[v] and not weak[w]) or (not weak[v] and not strong[v])) else w
+            for v, out in enumerate(adjacency)
+            for w in out
+        ]
+        offset = np.cumsum([0, *map(len, adjacency)]).astype(np.int64)
+        target = u32([w for out in adjacency for w in out])
+        before = target.tolist()
+        changed = Graph(offset, target).weaken(target, np.array(strong, np.uint8), np.array(weak, np.uint8))
+        assert target.tolist() == want
+        assert changed == sum(a != b for a, b in zip(before, want, strict=True))
 
 
 # ---------------------------------------------------------------------- shortest paths
@@ -217,6 +257,40 @@ def test_a_far_step_that_is_missing_is_said() -> None:
     step, none = np.array([FAR], np.uint16), np.zeros(0, np.uint64)
     with pytest.raises(ValueError, match="missing"):
         words(step, none, none, np.array([0, 1], np.int64), one, one, np.zeros(1, np.int64))
+
+
+def test_fields_are_types_and_offsets() -> None:
+    dice = random.Random(33)
+    for _ in range(300):
+        counts = [dice.choice((0, 1, 3, 9)) for _ in range(dice.randrange(1, 8))]
+        first = np.cumsum([0, *counts]).astype(np.int64)
+        header = [dice.randrange(2) for _ in counts]
+        objects = sum(counts)
+        groups = dice.randrange(1, 5)
+        nodes = objects + groups
+        known = sorted(dice.sample(range(1 << 32), 5))
+        period = [dice.choice((0, 8, 24, 40)) for _ in known]
+        kind = [dice.choice(known) for _ in range(objects)]
+        # each below one that was reached before, or below nothing
+        order = [*range(objects, nodes), *dice.sample(range(objects), objects)]
+        parent = [NONE] * nodes
+        for i, v in enumerate(order):
+            parent[v] = dice.choice([nodes, *order[:i]])
+        word = [dice.choice((0, 1, 5, 100, 1 << 20)) for _ in order]
+        span_of = [s for s, k in enumerate(counts) for _ in range(k)]
+        want = []
+        for v, w in zip(order, word, strict=True):
+            above, row = parent[v], 0
+            if v >= objects or above >= objects:
+                want.append(0)
+                continue
+            row = known.index(kind[above])
+            offset = max(8 * w - 8 * header[span_of[above]], 0)
+            want.append(kind[above] << 32 | (offset % period[row] if period[row] else offset))
+        out = np.full(nodes, 5, np.uint64)
+        columns = u32(kind), first, np.array(header, np.uint8), u32(known), np.array(period, np.int64)
+        fields(u32(order), u32(parent), np.array(word, np.int64), *columns, out)
+        assert out.tolist() == want
 
 
 def test_numbers_are_those_of_a_dict() -> None:
@@ -499,6 +573,18 @@ def test_hostile_words_and_numbers(columns: list[list[int]], wide: list[list[int
     outs = [np.zeros(r, np.uint32) for r in rooms]
     keys = column(wide[0], np.uint64)
     assert ask(lambda: number(keys, *outs)) == (min(rooms) >= len(keys))
+
+
+@settings(max_examples=400, deadline=None)
+@given(many(_SMALL, 5), many(_WIDE, 3), room(1))
+def test_hostile_fields(columns: list[list[int]], wide: list[list[int]], rooms: list[int]) -> None:
+    member, parent, kind, known = (u32(c) for c in columns[:4])
+    word, first, period = (column(c, np.int64) for c in wide)
+    header = column(columns[4], np.uint8)
+    for n in (len(word), min(len(word), len(member))):
+        out = np.zeros(rooms[0], np.uint64)
+        table = kind, first, header[: max(len(first) - 1, 0)], known, period[: len(known)]
+        ask(lambda: fields(member[:n], parent, word[:n], *table, out))  # noqa: B023
 
 
 @settings(max_examples=400, deadline=None)

@@ -99,6 +99,18 @@ class _Object:
     words: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """What is the same in all frames that stand at a pc: offsets are from the frame's upper end. ``slots``:
+    (offset, kind) of pointers by the stack map, None where the frame needs a closer look."""
+
+    function: Function
+    size: int
+    slots: tuple[tuple[int, SlotKind], ...] | None
+    objects: tuple[tuple[int, _Object], ...]
+    asynchronous: bool
+
+
 class Unwinder:
     """Unwinds stacks; keeps what it has learnt of each function and pc."""
 
@@ -107,6 +119,7 @@ class Unwinder:
         self.functions = functions
         self._maps: dict[tuple[int, int], _Map | None] = {}
         self._objects: dict[int, tuple[_Object, ...]] = {}
+        self._plans: dict[tuple[int, bool], _Plan | None] = {}
         self._rodata = {m.address: m.rodata for m in program.modules}
         self._registers = self._by_thread()
 
@@ -163,20 +176,24 @@ class Unwinder:
                 stack.slots.append((0, registers[name], 0, SlotKind.REGISTER))
         innermost, callee = True, ""
         while len(stack.frames) < _MAX_FRAMES:
-            function = self.functions.find(pc)
-            if function is None or not view.low <= sp < view.high:
+            key = (pc, innermost)
+            plan = self._plans[key] if key in self._plans else self._make_plan(pc, innermost)
+            if plan is None or not view.low <= sp < view.high:
                 # C code, or a pc that is none: everything above may hold pointers
                 scan.conservative(sp, view.high)
                 stack.complete = False
                 return
+            function = plan.function
             if function.pcsp == 0:
                 return
-            fp = sp + function.frame_bytes(pc if innermost else pc - 1) + 8
+            fp = sp + plan.size
             frame = Frame(function, pc, sp, fp, innermost)
             stack.frames.append(frame)
             row = len(stack.frames) - 1
-            asynchronous = function.name in {"runtime.asyncPreempt", "runtime.debugCallV2"}
-            if conservative or asynchronous:
+            asynchronous = plan.asynchronous
+            if not (conservative or asynchronous or plan.slots is None or callee == "runtime.sigpanic"):
+                scan.planned(plan, fp, sp, row)
+            elif conservative or asynchronous:
                 scan.conservative(sp, min(max(frame.varp, sp), view.high))
                 if function.args not in {0, ARGS_UNKNOWN}:
                     scan.conservative(fp, min(fp + function.args, view.high))
@@ -195,6 +212,27 @@ class Unwinder:
                 stack.complete = False
                 return
             callee, pc, sp, innermost = function.name, caller, fp, False
+
+    def _make_plan(self, pc: int, innermost: bool) -> _Plan | None:
+        """Look a pc up once; None for one that is in no function."""
+        function = self.functions.find(pc)
+        plan = None
+        if function is not None:
+            size = function.frame_bytes(pc if innermost else pc - 1) + 8
+            below = Frame(function, pc, 0, size, innermost).varp - size
+            found = self._map(function, pc, size + below > 0) if function.pcsp else None
+            slots: tuple[tuple[int, SlotKind], ...] | None = None
+            if found is not None and function.args != ARGS_UNKNOWN:
+                slots = tuple((below + o, SlotKind.LOCAL) for o in found.locals)
+                slots += tuple((o, SlotKind.ARGUMENT) for o in found.arguments)
+            objects = tuple(
+                ((below if o.offset < 0 else 0) + o.offset, o)
+                for o in (self._stack_objects(function) if slots is not None else ())
+            )
+            asynchronous = function.name in {"runtime.asyncPreempt", "runtime.debugCallV2"}
+            plan = _Plan(function, size, slots, objects, asynchronous)
+        self._plans[pc, innermost] = plan
+        return plan
 
     def _precise(self, scan: "_Scan", frame: Frame, row: int, callee: str) -> None:
         stack, view = scan.stack, scan.view
@@ -354,6 +392,19 @@ class _Scan:
     stack: Stack
     view: _View
     objects: list[tuple[int, _Object, int]] = field(default_factory=list)
+
+    def planned(self, plan: _Plan, fp: int, sp: int, row: int) -> None:
+        """What a plan says of a frame: its pointers, and its stack objects to be looked at when they are
+        reached."""
+        view, slots = self.view, self.stack.slots
+        words, low, count = view.words, view.low, len(view.words)
+        for offset, kind in plan.slots or ():
+            i = (fp + offset - low) >> 3
+            if 0 <= i < count and words[i]:
+                slots.append((fp + offset, words[i], row, kind))
+        for offset, o in plan.objects:
+            if fp + offset >= sp:
+                self.objects.append((fp + offset, o, row))
 
     def conservative(self, low: int, high: int) -> None:
         """Every word in [low, high) may be a pointer."""
