@@ -83,6 +83,24 @@ def test_round_trip(tmp_path: Path) -> None:
     assert only(path) == ["a.gosnap"]
 
 
+def test_parts_and_columns_of_many_chunks(tmp_path: Path) -> None:
+    """A part is what the whole has there, as far as it goes; columns are unpacked by threads."""
+    path = tmp_path / "a.gosnap"
+    column = np.random.default_rng(3).integers(0, 1 << 62, 5 * CHUNK // 8 + 77).astype("<u8")
+    with Writer(path) as w:
+        w.add_array("x", column)
+        w.add_array("none", column[:0])
+        w.commit()
+    r = Reader.open(path)
+    assert np.array_equal(r.array("x"), column) and not r.array("x").flags.writeable
+    raw, n = column.tobytes(), column.nbytes
+    cuts = (0, 1, 8, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, n - 1, n, n + 1, n + 2 * CHUNK)
+    for start in cuts:
+        for stop in cuts:
+            assert r.part("x", start, stop) == raw[start : max(start, stop)]
+    assert r.part("none", 0, 10) == b""
+
+
 def test_text_that_is_no_utf8_comes_back(tmp_path: Path) -> None:
     """A command line of any bytes, as os.fsdecode gives it."""
     path = tmp_path / "a.gosnap"

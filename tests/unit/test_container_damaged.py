@@ -147,6 +147,30 @@ def test_crafted_files_read(tmp_path: Path) -> None:
     assert Reader.open(path).read("x") == bytes(CHUNK) + b"hello"
 
 
+@pytest.mark.parametrize("stored", [1, 40])
+def test_a_column_that_claims_more_than_there_is_memory(tmp_path: Path, stored: int) -> None:
+    """Many chunks of a few bytes, a mebibyte each as they say: nothing of that size is made for them."""
+    count = 1 << 18
+    rows = [[16 + i * stored, stored, CHUNK, 0] for i in range(count)]
+    path = tmp_path / "a.gosnap"
+    craft(path, section(*rows), [bytes(count * stored)])
+    with pytest.raises(GosnapError, match=r"claims|does not fit|checksum"):
+        Reader.open(path).array("x")
+
+
+@pytest.mark.parametrize("bad", [0, 3, 5])
+def test_a_damaged_chunk_among_many(tmp_path: Path, bad: int) -> None:
+    """As many as are unpacked by two threads."""
+    path = tmp_path / "a.gosnap"
+    rows = [chunk(ZEROS, CHUNK, 16 + i * len(ZEROS)) for i in range(6)]
+    craft(path, section(*rows, dtype="<u8"), [ZEROS] * 6)
+    assert len(Reader.open(path).array("x")) == 6 * CHUNK // 8
+    rows[bad][3] ^= 1
+    craft(path, section(*rows, dtype="<u8"), [ZEROS] * 6)
+    with pytest.raises(GosnapError, match="checksum"):
+        Reader.open(path).array("x")
+
+
 INFINITE = b'{"sections":[{"name":"x","dtype":"","chunks":[[16,%s,1,1]]}]}'
 BOMBS: dict[str, Callable[[], tuple[Any, list[bytes]]]] = {
     "a chunk that claims more than a chunk": lambda: (section(chunk(ZEROS, CHUNK + 1)), [ZEROS]),

@@ -181,5 +181,6 @@ def _next(search: "_Search", s: "Suspect") -> str:
         return "dominators --by root"
     held = s.found.holds[0].type if s.found.holds else ""
     if held and "untyped" not in held and s.found.pattern in _OF_ITEMS and s.found.items > 1:
-        return f"paths '{held}'"
+        quoted = held.replace("'", "'\\''")
+        return f"paths '{quoted}'"
     return f"paths {search.tree.columns.address(s.node):#x}"

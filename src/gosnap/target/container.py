@@ -344,7 +344,15 @@ class Reader:
 
     def _bytes(self, s: Section) -> npt.NDArray[np.uint8]:
         """A whole section; large ones are unpacked by two threads."""
-        out = np.empty(s.raw_bytes, np.uint8)
+        for chunk in s.chunks:
+            _believe(self.path, s.name, chunk)
+        try:
+            out = np.empty(s.raw_bytes, np.uint8)
+        except MemoryError:
+            raise GosnapError(
+                f"{self.path}: section {s.name} of {s.raw_bytes:,} bytes does not fit into memory",
+                "read it on a machine with more memory",
+            ) from None
 
         def unpack(number: int) -> None:
             chunk = _unpack(self.path, s.name, self._data, s.chunks[number])
@@ -406,10 +414,18 @@ def _damaged(path: Path, offset: int, what: str) -> GosnapError:
     )
 
 
+def _believe(path: Path, name: str, chunk: tuple[int, int, int, int]) -> None:
+    """Whether a chunk can have as many bytes as it claims, before there is room for them."""
+    offset, stored, raw, _ = chunk
+    if raw > stored * _MAX_RATIO:
+        raise _damaged(path, offset, f"section {name} claims {raw} bytes in {stored}")
+
+
 def _unpack(path: Path, name: str, data: mmap.mmap, chunk: tuple[int, int, int, int]) -> bytes:
     offset, stored, raw, crc = chunk
     packed = memoryview(data)[offset : offset + stored]
-    if len(packed) != stored or raw > stored * _MAX_RATIO:
+    _believe(path, name, chunk)
+    if len(packed) != stored:
         raise _damaged(path, offset, f"section {name} claims {raw} bytes in {stored}")
     if zlib.crc32(packed) != crc:
         raise _damaged(path, offset, f"the checksum of section {name} does not match")

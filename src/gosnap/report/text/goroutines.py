@@ -132,8 +132,8 @@ def render_one(page: Page, view: View, path: str) -> None:
                         size(s["retained_bytes"]),
                         size(s["shallow_bytes"]),
                         s["object"],
-                        s["name"],
-                        s["type"],
+                        clean(s["name"]),
+                        clean(s["type"]),
                     ]
                     for s in slots
                 ],

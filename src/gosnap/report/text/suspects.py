@@ -46,7 +46,7 @@ def rows(page: Page, view: View, name: str) -> None:
         page.item(i, tidy(clean(row["title"])), "bold")
         for sentence in row["evidence"]:
             page.paragraph(tidy(clean(sentence)), "   ")
-        page.line("   next: " + page.style(_command(row["next"], name), "cyan"))
+        page.line("   next: " + page.style(clean(_command(row["next"], name)), "cyan"))
 
 
 def _command(text: str, name: str) -> str:

@@ -142,7 +142,7 @@ class Page:
         """What a person would run next."""
         self.line()
         for i, command in enumerate(commands):
-            self.line(("next: " if i == 0 else "      ") + self.style(command, "cyan"))
+            self.line(("next: " if i == 0 else "      ") + self.style(clean(command), "cyan"))
 
     def text(self) -> str:
         """All lines, each with a newline."""
