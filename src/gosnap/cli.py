@@ -8,6 +8,7 @@ import contextlib
 import errno
 import os
 import sys
+from types import FrameType
 
 from gosnap._version import __version__
 from gosnap.errors import GosnapError
@@ -137,19 +138,38 @@ class _Terminated(BaseException):
 
 
 def _end_in_order() -> None:
-    """Turn SIGTERM and SIGHUP into an exception, where nobody else handles them (or wants them ignored:
-    nohup)."""
+    """Turn SIGTERM, SIGHUP and SIGINT into an exception, where nobody else handles them (or wants them
+    ignored: nohup)."""
     import signal
+    import threading
 
-    def end(number: int, _frame: object) -> None:
+    def end(number: int, frame: FrameType | None) -> None:
+        if _importing(frame):
+            # an exception in there would leave a lock of the import system held, which other threads would
+            # wait for until the end of time
+            again = threading.Timer(0.005, os.kill, (os.getpid(), number))
+            again.daemon = True
+            again.start()
+            return
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
         raise _Terminated(number, signal.Signals(number).name)
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             try:
                 signal.signal(number, end)
             except ValueError:  # not the main thread
                 return
+
+
+def _importing(frame: FrameType | None) -> bool:
+    """Whether a stack is inside of the import system."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _fail(message: str, hint: str = "") -> int:

@@ -1,6 +1,7 @@
 """The command line without any target: help, usage, errors, and what it imports."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -112,3 +113,34 @@ def test_closed_pipe(tmp_path: Path) -> None:
     command = f"{sys.executable} -m gosnap types {path} -n 0 | head -1"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0 and done.stderr == ""
+
+
+def test_a_signal_waits_for_an_import_to_end(tmp_path: Path) -> None:
+    """An exception inside of the import system leaves its lock held, and other threads wait for it for
+    ever."""
+    (tmp_path / "slow.py").write_text(
+        "import os, signal, sys\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+        "sum(range(200_000))\n"
+        "print('imported')\n"
+    )
+    script = (
+        "import sys, time\n"
+        "from gosnap import cli\n"
+        "cli._end_in_order()\n"
+        "try:\n"
+        "    import slow\n"
+        "    time.sleep(60)\n"
+        "except cli._Terminated as e:\n"
+        "    print(e.name)\n"
+    )
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+    )
+    assert done.stdout.split() == ["imported", "SIGTERM"], done.stderr
