@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 # frame is made there: the holder is found, and what it holds, but neither the variable's name nor that it is
 # a map.
 HEADER_ON_STACK = {"stack-map-inline"}
-# Before Go 1.23 DWARF does not describe the two words of an interface in different slots as one variable.
+# Before Go 1.24 DWARF does not describe the two words of an interface in different slots as one variable.
 INTERFACE_ON_STACK = {"context-on-stack"}
 
 
@@ -31,7 +31,7 @@ def wrong(case: Case, rows: list[Row], minor: int) -> str:
     said = first["root"], first["container"], first["pattern"]
     if first["root"] not in case.roots:
         return f"root of {said}"
-    if case.name in HEADER_ON_STACK or (case.name in INTERFACE_ON_STACK and minor < 23):
+    if case.name in HEADER_ON_STACK or (case.name in INTERFACE_ON_STACK and minor < 24):
         return "" if first["container"].startswith(("main.deduplicate", "main.consumeTopic")) else str(said)
     if first["container"] not in case.containers:
         return f"container of {said}"

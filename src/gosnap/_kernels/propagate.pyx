@@ -594,11 +594,24 @@ cdef class Propagation:
                 if off + 16 <= limit:
                     self.walk_interface(self.itab_type(q), p + off + 8)
             elif op.code == OP_MAP:
-                self.assign(q, ROLE_MAP, op.arg, 1, True)
+                self.assign_map(q, op.arg)
             elif op.code == OP_CHAN:
                 self.assign(q, ROLE_CHAN, op.arg, 1, True)
             elif op.code == OP_FUNC:
                 self.assign_closure(q)
+
+    cdef void assign_map(self, uint64_t q, int32_t t) noexcept nogil:
+        """A map's header is an object, or, of a map that does not escape, on a goroutine's stack."""
+        cdef Py_ssize_t si
+        cdef uint32_t slot
+        cdef uint64_t size = <uint64_t>self.types.size[self.impl[t]]
+        cdef const uint8_t *p
+        if self.heap.object_at(q, &si, &slot) >= 0:
+            self.assign(q, ROLE_MAP, t, 1, True)
+        elif q and size:
+            p = self.heap.space.at(q, size)
+            if p != NULL:
+                self.walk_map(ROLE_MAP, <uint32_t>t, p, size)
 
     cdef void assign_closure(self, uint64_t q) noexcept nogil:
         """A func value points at {pc, captured variables...}; the pc names the function."""

@@ -22,7 +22,7 @@ from gosnap.goruntime.slotnames import SlotNames, name_slots
 from gosnap.goruntime.spans import Spans, build_heap, enumerate_objects, kernel_space, read_spans
 from gosnap.heap.objtypes import TypeRow, name_rows, runtime_types, type_objects
 from gosnap.heap.ownership import Ownership, find_ownership
-from gosnap.heap.roles import GARBAGE
+from gosnap.heap.roles import GARBAGE, ROLE_SHIFT, ROW_MASK, Role
 from gosnap.target.space import AddressSpace
 
 if TYPE_CHECKING:
@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 """Called with (phase, done, all): bytes, or 0 of 0 where a phase has no measure."""
 SCAN_THREADS = 2
+_LAST_NUMBER = 16
+"""reflect.Complex128, the last of the kinds bool, int, … (reflect/type.go)."""
+_LARGEST_NUMBER = 16
+_SMALL_CLASSES = (1, 2)
+"""Size classes of 8 and 16 bytes."""
 
 
 @dataclass
@@ -118,6 +123,7 @@ def analyse(
     with ThreadPoolExecutor(1, thread_name_prefix="gosnap-owners") as pool:
         owning = pool.submit(_owners, program, heap, roots, spans, (degree, targets))
         otype = type_objects(program, heap, rtypes, names)
+        _name_arrays(program, heap, spans, otype)
         clock.done("types")
         owners, owners_us = owning.result()
     clock.timings["reach"] = owners_us
@@ -177,6 +183,23 @@ def _owners(
         program.image.notes.append(f"live objects are not told from garbage: {e.message}")
         return None, 0
     return found, (time.monotonic_ns() - began) // 1000
+
+
+def _name_arrays(program: GoProgram, heap: Heap, spans: Spans, otype: npt.NDArray[np.uint32]) -> None:
+    """An object that a pointer calls a number, but that is larger than any number, is an array of them."""
+    kinds = program.dwarf.types.kind
+    found = set()
+    for key, spanclass, _, _ in heap.aggregate(otype, spans.spanclass):
+        row = key & ROW_MASK
+        scalar = (
+            key and key >> ROLE_SHIFT == Role.VALUE and row < len(kinds) and 0 < kinds[row] <= _LAST_NUMBER
+        )
+        if scalar and spanclass >> 1 not in _SMALL_CLASSES:
+            found.add(key)
+    for key in found:
+        objects = np.flatnonzero(otype == np.uint32(key))
+        sizes = spans.elemsize[np.searchsorted(np.cumsum(spans.counts), objects, side="right")]
+        otype[objects[sizes > _LARGEST_NUMBER]] = np.uint32(Role.ARRAY << ROLE_SHIFT | (key & ROW_MASK))
 
 
 def _live(

@@ -2,6 +2,8 @@
 
 import struct
 
+import numpy as np
+
 from gosnap.binary.types import TypeTable
 from gosnap.heap.contents import Contents
 from gosnap.heap.typenames import KIND_NAMES
@@ -18,10 +20,11 @@ _UNSIGNED = {_KIND[n] for n in ("uint", "uint8", "uint16", "uint32", "uint64", "
 class Brief:
     """Shows values of static types; "…" stands for what is not in the snapshot or has no short form."""
 
-    def __init__(self, types: TypeTable, contents: Contents, redact: bool) -> None:
+    def __init__(self, types: TypeTable, contents: Contents, redact: bool, types_base: int = 0) -> None:
         self._types = types
         self._contents = contents
         self._redact = redact
+        self._types_base = types_base
 
     def show(self, row: int, address: int, depth: int = 0) -> str:
         """The value of a type at an address."""
@@ -40,10 +43,28 @@ class Brief:
             return "{" + ", ".join([*shown, *(["…"] if len(fields) > _FIELDS else [])]) + "}"
         if kind == _KIND["array"] and depth < _DEPTH:
             return self._array(row, address, depth)
+        if kind == _KIND["interface"]:
+            return self._interface(row, address, depth)
         if not 0 < size <= 16:
             return "…"
         raw = self._contents.read(address, size)
         return "…" if raw is None else _scalar(kind, raw)
+
+    def _interface(self, row: int, address: int, depth: int) -> str:
+        """The value in an interface without methods: the word of its type, and the value or a pointer to
+        it."""
+        rtype, data = self._contents.word(address), self._contents.word(address + 8)
+        if int(self._types.iface[row]) != 1 or rtype is None or data is None or depth >= _DEPTH:
+            return "…"
+        if not rtype:
+            return "nil"
+        found = np.flatnonzero(self._types.rtype == rtype - self._types_base)
+        if not len(found):
+            return "…"
+        dynamic = int(found[0])
+        if int(self._types.kind[dynamic]) in (_KIND["ptr"], _KIND["chan"], _KIND["map"], _KIND["func"]):
+            return f"{data:#x}"
+        return self.show(dynamic, data, depth + 1)
 
     def _string(self, address: int) -> str:
         pointer, length = self._contents.word(address), self._contents.word(address + 8)

@@ -187,6 +187,13 @@ class Columns:
             raise self.wrong("columns of the spans differ in length")
         return headers
 
+    @cached_property
+    def types_base(self) -> int:
+        """Where the program's runtime types begin: what an interface's first word is counted from."""
+        meta = self.reader.json("meta")
+        base = meta.get("types_base", 0) if isinstance(meta, dict) else 0
+        return base if isinstance(base, int) else 0
+
     def has_header(self, index: int) -> bool:
         """Whether an object's slot begins with a malloc header."""
         return bool(self.headers[int(self.span_of(np.array([index]))[0])])

@@ -50,7 +50,7 @@ class Labels:
     @cached_property
     def brief(self) -> Brief:
         """Shows values."""
-        return Brief(self.types, self.contents, self._redact)
+        return Brief(self.types, self.contents, self._redact, self._columns.types_base)
 
     def place(self, index: int, word: int) -> Place:
         """What the word of an object is."""
@@ -69,6 +69,18 @@ class Labels:
         elif role is Role.CHAN_BUF:
             row = int(self.types.elem[row])
         return int(self.types.size[row])
+
+    def base(self, key: int) -> int:
+        """The type that what an object of a type holds is made of: itself, an array's element, a map's group
+        or bucket; 0 for none."""
+        role, row = Role(key >> ROLE_SHIFT), key & ROW_MASK
+        if not key or row >= len(self.types):
+            return 0
+        if role is Role.MAP_BUCKETS:
+            return map_parts(self.types, row).buckets
+        if role is Role.CHAN_BUF:
+            return int(self.types.elem[row])
+        return row if role in (Role.VALUE, Role.ARRAY) else 0
 
     def within(self, key: int, offset: int, address: int = 0, skipped: int = 0) -> Place:
         """What is at an offset behind the malloc header of an object of a type (``roles``); ``address``:
@@ -164,13 +176,21 @@ class Labels:
         i = (inside - begin) // width
         key_at, key_row = self._key(part, i)
         is_key = name == "keys" or (name == "slots" and inside - begin - i * width < self._elem_offset(slot))
-        shown = self.brief.show(key_row, address + base + key_at) if address and key_row else "…"
+        shown = self._shown_key(row, key_row, address + base + key_at) if address and key_row else "…"
         if is_key:
             return Place("key", f"[{shown}] (the key)", key_row, skipped + base + key_at)
         value_at = begin + i * width + (self._elem_offset(slot) if name == "slots" else 0)
         value_row = self._slot_field(slot, "elem") if name == "slots" else slot
         text, inner, at = self.descend(value_row, inside - value_at, bool(address))
         return Place("value", f"[{shown}]{text}", inner, skipped + base + value_at + at)
+
+    def _shown_key(self, row: int, key_row: int, address: int) -> str:
+        """A key; one of more than 128 bytes is behind a pointer (internal/abi/map.go, MapMaxKeyBytes)."""
+        real = int(self.types.key[row])
+        if real and key_row != real and int(self.types.kind[key_row]) == POINTER:
+            target = self.contents.word(address)
+            return "…" if target is None else self.brief.show(real, target)
+        return self.brief.show(key_row, address)
 
     def _elem_offset(self, slot: int) -> int:
         i = field_index(self.types, slot, "elem")
@@ -210,7 +230,8 @@ class Labels:
         if kind == STRING:
             length = self.contents.word(address + 8)
             if length is not None:
-                return f"{name}, len {length:,}"
+                shown = self.brief.show(row, address)
+                return f"{name}, len {length:,}" if shown == "…" else f"{name} {shown}, len {length:,}"
         return name
 
 

@@ -29,6 +29,8 @@ _ENDS = 40
 _RUN = 6
 """Steps through objects of one type from which on they become one."""
 _PLACES = 1 << 16
+_ROOT_FIELDS = 1 << 29
+"""Where numbers of fields of variables begin among the labels, beyond those of fields of objects."""
 _INSIDES = (
     *(Role.MAP_DIR, Role.MAP_TABLE, Role.MAP_BUCKETS, Role.MAP_OVERFLOW, Role.MAP_OVERFLOW_ARRAY),
     Role.CHAN_BUF,
@@ -118,7 +120,7 @@ class _Search:
     def __init__(self, tree: Tree, excluded: tuple[str, ...], labels: Labels, shut: U32) -> None:
         self.tree = tree
         graph, self.offset, self.target = tree.graph
-        exclude(tree, labels, self.target, excluded)
+        exclude(tree, labels, (self.offset, self.target), excluded)
         n = graph.nodes
         closed = np.zeros(n, np.uint8)
         closed[shut] = 1
@@ -244,7 +246,7 @@ def _objects_of(snapshot: "Snapshot", tree: Tree, name: str) -> I64:
     keys = {
         k
         for k, n, typed in zip(table["key"], table["name"], table["typed"], strict=True)
-        if n == name and typed
+        if (n == name and typed) or (name == "untyped" and not typed)
     }
     if not keys:
         names = sorted({n for n, live in zip(table["name"], table["live_objects"], strict=True) if live})
@@ -309,7 +311,13 @@ def _labels(search: _Search, labels: Labels, members: I64, parent: I64) -> U32:
     ref[kind == GroupKind.GOROUTINE] = 0
     out[groups] = (kind.astype(np.int64) << 32) | ref
     first = np.flatnonzero(~groups & (parent >= n))
-    out[first] = (64 << 32) | types[members[first]].astype(np.int64)
+    held: dict[str, int] = {}
+    steps = Steps(tree, labels)
+    texts = [
+        held.setdefault(steps.root_field(int(above) - n, int(node)), len(held))
+        for above, node in zip(parent[first].tolist(), members[first].tolist(), strict=True)
+    ]
+    out[first] = (np.array(texts, np.int64) + _ROOT_FIELDS << 32) | types[members[first]].astype(np.int64)
     inner = np.flatnonzero(~groups & (parent < n))
     pairs, which = _numbered(_fields(search, labels, members[inner]))
     names: dict[str, int] = {}
@@ -369,13 +377,13 @@ def _merged_row(search: _Search, merged: _Merged, steps: Steps, end: int) -> Row
         if node >= n:
             found = steps.group(node - n)
         elif above >= n:
-            found = []  # the object that a root holds: the root's step says so
+            found = steps.held(above - n, node)
         else:
             found = steps.reference(above, int(search.via[node]), exact=False)
         if merged.again[i]:
             found = [{**step, "label": step["label"] + " (and so on)"} for step in found]
-        out += [{**step, **counts} for step in found]
+        out += [{**step, "place": i, **counts} for step in found]
     counts = {"objects": int(merged.ends[end]), "bytes": int(merged.end_size[end])}
-    last = {**steps.target(int(merged.example[end])), "object": "", **counts}
+    last = {**steps.target(int(merged.example[end])), "object": "", "place": end, **counts}
     out.append(last)
     return {"objects": counts["objects"], "bytes": counts["bytes"], "steps": out}

@@ -1,6 +1,9 @@
 """The steps of a path, as code would say them."""
 
+from functools import cached_property
+
 import numpy as np
+import numpy.typing as npt
 
 from gosnap.heap.columns import Columns
 from gosnap.heap.groups import NONE, GroupKind
@@ -29,17 +32,48 @@ class Steps:
         """The root of a group that holds an object."""
         kind, ref = GroupKind(int(self._tree.group_kind[group])), int(self._tree.group_ref[group])
         label, type_name = self._tree.group_name(group), ""
-        roots = np.flatnonzero(
-            (self._columns.root_column("group", "<u4") == np.uint32(group))
-            & (self._columns.root_column("object", "<i8") == index)
-        )
-        if kind is GroupKind.GLOBAL and ref != NONE and len(roots):
+        roots = self._roots(group, index)
+        if kind is GroupKind.GLOBAL and ref != NONE and roots:
             inside = int(self._columns.root_column("address", "<u8")[int(roots[0])])
             text, type_name = self._in_variable(ref, inside)
             label += text
-        elif kind is GroupKind.GOROUTINE and len(roots):
-            label += self._in_goroutine(ref, [int(r) for r in roots])
+        elif kind is GroupKind.GOROUTINE and roots:
+            label += self._in_goroutine(ref, roots)
         return {"kind": "root", "label": label, "object": "", "type": type_name}
+
+    @cached_property
+    def _roots_by_object(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Roots that hold objects, sorted by object."""
+        objects = self._columns.root_column("object", "<i8").astype(np.int64)
+        order = np.argsort(objects, kind="stable")
+        return objects[order], order
+
+    def _roots(self, group: int, index: int) -> list[int]:
+        """The roots of a group that hold an object."""
+        objects, order = self._roots_by_object
+        low, high = np.searchsorted(objects, [index, index + 1])
+        of = self._columns.root_column("group", "<u4")
+        return [int(r) for r in order[low:high] if int(of[r]) == group]
+
+    def root_field(self, group: int, index: int) -> str:
+        """The field of a variable, ".cache", that holds an object, as for any index; "" for a plain variable
+        and for other roots."""
+        ref = int(self._tree.group_ref[group])
+        if int(self._tree.group_kind[group]) != GroupKind.GLOBAL or ref == NONE:
+            return ""
+        types = self._columns.column("globals.type", "<i4")
+        roots = self._roots(group, index)
+        if not roots or not 0 <= ref < len(types) or not 0 < int(types[ref]) < len(self._labels.types):
+            return ""
+        offset = int(self._columns.root_column("address", "<u8")[roots[0]]) - self._tree.global_address(ref)
+        return self._labels.descend(int(types[ref]), offset, indices=False)[0]
+
+    def held(self, group: int, index: int) -> list[Row]:
+        """The step from a group to an object in merged paths: the field of the variable, if it is one."""
+        text = self.root_field(group, index)
+        if not text:
+            return []
+        return [{"kind": "field", "label": text, "object": "", "type": self._columns.type_name(index)}]
 
     def _in_variable(self, row: int, address: int) -> tuple[str, str]:
         """(".cache (map[string]*main.Entry)", the type) of the word of a package variable."""

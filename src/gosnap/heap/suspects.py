@@ -18,6 +18,7 @@ from gosnap.heap.columns import Columns
 from gosnap.heap.groups import NONE, GroupKind
 from gosnap.heap.labels import Labels
 from gosnap.heap.patterns import Found, Known, classify
+from gosnap.heap.prose import size as told_size
 from gosnap.heap.prose import tell, told_growth
 from gosnap.heap.roles import ROLE_SHIFT, Role
 from gosnap.heap.tree import Tree
@@ -52,9 +53,12 @@ def suspects_view(snapshot: "Snapshot", *, since: "Snapshot | None" = None, top:
     No rows: nothing holds a tenth of the live heap (and a megabyte) in one place.
     """
     search = _Search(snapshot)
-    rows = [_row(search, s) for s in search.suspects()]
+    suspects = search.suspects()
+    rows = [_row(search, s) for s in suspects]
+    by_row = {id(row): s for row, s in zip(rows, suspects, strict=True)}
+    rows = _joined(rows)
     if since is not None:
-        _growth(since, rows)
+        _growth(since, rows, [by_row[id(row)] for row in rows], search.tree)
         rows.sort(key=lambda r: (-r["growth_bytes"], -r["retained_bytes"], r["container"]))
     known = snapshot.meta["totals"]
     totals = {
@@ -334,7 +338,7 @@ def _row(search: _Search, s: Suspect) -> Row:
         "retained_objects": s.objects,
         "object": f"{tree.columns.address(s.node):#x}" if s.node < n else "",
         "type": s.where.type,
-        "items": s.found.items,
+        "items": s.crowd if s.found.pattern == "goroutines" else s.found.items,
         "growth_bytes": 0,
         "growth_items": 0,
         "evidence": told.evidence,
@@ -355,26 +359,74 @@ def _where(search: _Search, s: Suspect) -> Whereabouts:
     return search.finder.find(s.node)
 
 
-def _growth(since: "Snapshot", rows: list[Row]) -> None:
-    """How much more each place holds than in an older snapshot: found again by its object, which does not
-    move, or else by its names, where they are of one place only."""
+def _growth(since: "Snapshot", rows: list[Row], suspects: list[Suspect], tree: Tree) -> None:
+    """How much more each place holds than in an older snapshot."""
     older = _Search(since)
     older.threshold = 1 << 16
-    by_object: dict[tuple[str, str], tuple[int, int]] = {}
-    by_name: dict[tuple[str, str], list[tuple[int, int]]] = {}
-    for s in older.suspects()[:200]:
-        row = _row(older, s)
-        held = row["retained_bytes"], row["items"]
-        if row["object"]:
-            by_object[row["object"], row["container"]] = held
-        by_name.setdefault((row["root"], row["container"]), []).append(held)
-    names = [(r["root"], r["container"]) for r in rows]
+    before = _Before(older)
     when = since.meta["snapshot"]["taken_at"].partition(".")[0].replace("T", " ")
-    for row, name in zip(rows, names, strict=True):
-        found = by_object.get((row["object"], row["container"]))
-        if found is None and names.count(name) == 1 and len(by_name.get(name, [])) == 1:
-            found = by_name[name][0]
-        before, items = found or (0, 0)
-        row["growth_bytes"] = row["retained_bytes"] - before
+    for row, s in zip(rows, suspects, strict=True):
+        held, items = before.find(row, s, tree)
+        row["growth_bytes"] = row["retained_bytes"] - held
         row["growth_items"] = row["items"] - items
-        row["evidence"].insert(0, told_growth(row, when, before))
+        row["evidence"].insert(0, told_growth(row, when, held))
+
+
+class _Before:
+    """Places in an older snapshot: an object is found again by its address, for Go's heap does not move; a
+    variable by its name; and what was allocated anew, as a map that grows is, by where it is."""
+
+    def __init__(self, older: _Search) -> None:
+        self._older = older
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, str], tuple[int, int]]:
+        out: dict[tuple[str, str], tuple[int, int]] = {}
+        for row in _joined([_row(self._older, s) for s in self._older.suspects()[:200]]):
+            out[row["root"], row["container"]] = row["retained_bytes"], row["items"]
+        return out
+
+    def find(self, row: Row, s: Suspect, tree: Tree) -> tuple[int, int]:
+        """(bytes, items) of a place then; (0, 0) where it is not found."""
+        found = self._by_name.get((row["root"], row["container"]))
+        if found is not None or s.crowd:
+            return found or (0, 0)
+        older = self._older.tree
+        if s.node < tree.objects:
+            node = older.columns.at(tree.columns.address(s.node))
+            if node < 0 or not older.live[node]:
+                return 0, 0
+            if older.columns.type_name(node) != tree.columns.type_name(s.node):
+                return 0, 0
+        else:
+            name = tree.group_name(s.node - tree.objects)
+            names = (older.group_name(g) == name for g in range(len(older.group_kind)))
+            group = next((g for g, same in enumerate(names) if same), -1)
+            if group < 0:
+                return 0, 0
+            node = group + older.objects
+        size, count = older.retained_of(node)
+        return size, _row(self._older, Suspect(node, size, count))["items"]
+
+
+def _joined(rows: list[Row]) -> list[Row]:
+    """Places of one name as one, as the largest of them is told: maps in an array, the halves of a pool."""
+    out: dict[tuple[str, str], Row] = {}
+    parts: dict[tuple[str, str], int] = {}
+    for row in rows:
+        name = row["root"], row["container"]
+        if name not in out:
+            out[name] = row
+            parts[name] = 1
+            continue
+        first = out[name]
+        for key in ("retained_bytes", "retained_objects", "items"):
+            first[key] += row[key]
+        parts[name] += 1
+    for name, count in parts.items():
+        if count > 1:
+            row = out[name]
+            whole = told_size(row["retained_bytes"])
+            said = f"There are {count} such places, with {whole} in all; this is the largest."
+            row["evidence"].insert(0, said)
+    return sorted(out.values(), key=lambda r: (-r["retained_bytes"], r["container"]))

@@ -41,18 +41,18 @@ def _one(page: Page, view: View, name: str) -> None:
         page.line(f"… and {plural(left, 'reference')} more to it (-n 0 shows all)", "dim")
     warn_untrusted(page, view)
     holders = [s["object"] for s in view.rows[0]["steps"] if s["object"] and s["kind"] != "target"]
-    commands = [f"gosnap dominators {name} --under {target['object']}"]
+    commands = [f"gosnap dominators {name} --under {target['object']}"] if t["retained_objects"] > 1 else []
     if holders:
         commands.append(f"gosnap paths {name} {holders[-1]}")
-    page.next(*commands)
+    page.next(*commands or [f"gosnap dominators {name}"])
 
 
 def path_lines(page: Page, steps: list[Row], indent: str = "") -> None:
     """One path as code would say it, broken between steps."""
     parts = [clean(s["label"]) for s in steps[:-1]]
     last = steps[-1]
-    # the last step's own type says what it leads to, unless that is not known from it
-    if len(steps) < 3 or not parts[-1].endswith(")") or last["kind"] != "target":
+    # the type of a slice or string says what it leads to, that of an interface does not
+    if len(steps) < 3 or clean(last["type"]) not in parts[-1] or not parts[-1].endswith(")"):
         parts.append(clean(last["label"]))
     for line in broken(parts, page.width - len(indent) - 2 if page.width else 0):
         page.line(indent + line)
@@ -109,8 +109,8 @@ class _Node:
         """One path."""
         node = self
         for step in steps:
-            # a target is not the same place as a step of that name
-            key = f"{step['kind']} {step['label']}"
+            # a target is not the same place as a step of that name, nor are two places that look alike
+            key = f"{step['place']} {step['kind']} {step['label']}"
             if key not in node.below:
                 node.below[key] = _Node(step["label"], step["objects"], step["bytes"])
             node = node.below[key]
