@@ -28,7 +28,7 @@ from gosnap.heap.typenames import object_kind, object_name
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
-KIND_MAP, KIND_CHAN, KIND_POINTER, KIND_STRUCT = 21, 18, 22, 25
+KIND_INTERFACE, KIND_MAP, KIND_CHAN, KIND_POINTER, KIND_STRUCT = 20, 21, 18, 22, 25
 # the kernel's own kinds
 KIND_VEC = 27  # a pointer and, in the next word, how many values it points at
 KIND_NODE = 28  # elem if the first byte is not 0, else part
@@ -96,6 +96,10 @@ def kernel_types(types: TypeTable) -> KernelTypes:
             inner = types.type_by_name(f"{package}.indirect{arguments}")
             if entry is not None and inner is not None:
                 kt.kind[row], kt.elem[row], kt.part[row] = KIND_NODE, entry, inner
+    ring = types.type_by_name("sync.eface")
+    if ring is not None and types.size[ring] == 16:
+        # a slot of a pool's ring is an interface by its parts (sync/poolqueue.go)
+        kt.kind[ring], kt.iface[ring] = KIND_INTERFACE, 1
     pool, local = types.type_by_name("sync.Pool"), types.type_by_name("sync.poolLocal")
     if pool is not None and local is not None:
         # local and victim are unsafe.Pointers to [n]poolLocal, n in the next word (sync/pool.go)
