@@ -9,7 +9,7 @@ from gosnap.errors import GosnapError
 from gosnap.goruntime.stacks import SlotKind
 from gosnap.heap.columns import Columns
 from gosnap.heap.gotable import GoTable
-from gosnap.heap.groups import NONE, GroupKind
+from gosnap.heap.groups import GroupKind
 from gosnap.heap.slots import slot_name
 from gosnap.heap.tree import Tree
 from gosnap.heap.views import Row, View
@@ -159,10 +159,3 @@ def _slots(tree: Tree, group: int) -> tuple[list[Row], int]:
             }
         )
     return rows[:_SLOTS], max(len(rows) - _SLOTS, 0)
-
-
-def goroutine_of(tree: Tree, group: int) -> int:
-    """The row of the goroutine that a group is; -1 for other groups."""
-    if tree.group_kind[group] != GroupKind.GOROUTINE or tree.group_ref[group] == NONE:
-        return -1
-    return int(tree.group_ref[group])

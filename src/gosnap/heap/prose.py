@@ -4,19 +4,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gosnap.heap.groups import GroupKind
+from gosnap.heap.units import size
 
 if TYPE_CHECKING:
     from gosnap.heap.suspects import Suspect, _Search
-
-_UNITS = (("TB", 1 << 40), ("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10))
-
-
-def size(value: int) -> str:
-    """Bytes as pprof prints them."""
-    for unit, scale in _UNITS:
-        if abs(value) >= scale:
-            return f"{value / scale:.2f}".rstrip("0").rstrip(".") + unit
-    return f"{value}B"
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ from gosnap.heap.columns import Columns
 from gosnap.heap.groups import NONE, GroupKind
 from gosnap.heap.labels import Labels
 from gosnap.heap.patterns import Found, Known, classify
-from gosnap.heap.prose import size as told_size
 from gosnap.heap.prose import tell, told_growth
 from gosnap.heap.roles import ROLE_SHIFT, Role
 from gosnap.heap.tree import Tree
+from gosnap.heap.units import size as size_text
 from gosnap.heap.views import Row, View
 from gosnap.heap.whereabouts import Finder, Whereabouts
 
@@ -426,7 +426,7 @@ def _joined(rows: list[Row]) -> list[Row]:
     for name, count in parts.items():
         if count > 1:
             row = out[name]
-            whole = told_size(row["retained_bytes"])
+            whole = size_text(row["retained_bytes"])
             said = f"There are {count} such places, with {whole} in all; this is the largest."
             row["evidence"].insert(0, said)
     return sorted(out.values(), key=lambda r: (-r["retained_bytes"], r["container"]))
