@@ -73,8 +73,8 @@ def classify(tree: Tree, labels: Labels, where: Whereabouts, node: int, known: K
         found.pattern = "list"
     if node < n:
         _container(tree, labels, where, node, found)
-    found.pattern = found.pattern or _by_way(tree, where, found)
-    special = _special(tree, where, found, node)
+    found.pattern = found.pattern or _by_way(where, found)
+    special = _special(where, found)
     if special:
         found.pattern = special
         if special == "pool":
@@ -130,11 +130,7 @@ def _container(tree: Tree, labels: Labels, where: Whereabouts, node: int, found:
 
 def _map(tree: Tree, labels: Labels, where: Whereabouts, node: int, found: Found) -> None:
     columns = tree.columns
-    header = next((v for v in where.nodes if _role(tree, v) is Role.MAP), -1)
-    for v in reversed(where.nodes):
-        if _role(tree, v) is Role.MAP:
-            header = v
-            break
+    header = next((v for v in reversed(where.nodes) if _role(tree, v) is Role.MAP), -1)
     found.pattern = found.shape = "map"
     if header < 0:
         return
@@ -247,7 +243,7 @@ def _held_by(tree: Tree, labels: Labels, where: Whereabouts, name: str) -> bool:
     return False
 
 
-def _by_way(tree: Tree, where: Whereabouts, found: Found) -> str:
+def _by_way(where: Whereabouts, found: Found) -> str:
     """The pattern of a place that is none itself, by what it is in."""
     if where.type.startswith("sync.Map") or any(
         t.startswith("internal/sync.HashTrieMap") for t in where.through
@@ -265,11 +261,10 @@ def _by_way(tree: Tree, where: Whereabouts, found: Found) -> str:
         return "buffers"
     if where.type in ("string",):
         return "strings"
-    del tree
     return ""
 
 
-def _special(tree: Tree, where: Whereabouts, found: Found, node: int) -> str:
+def _special(where: Whereabouts, found: Found) -> str:
     """What decides over the shape of the container."""
     if where.root == "finalizer queue":
         return "finalizers"
@@ -282,7 +277,6 @@ def _special(tree: Tree, where: Whereabouts, found: Found, node: int) -> str:
         return "context"
     if any(t.startswith(("net/http.Request", "net/http.Response", "net/http.body")) for t in names):
         return "http"
-    del tree, node
     return ""
 
 
