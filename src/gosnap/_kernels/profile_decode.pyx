@@ -2,12 +2,13 @@
 # cython: freethreading_compatible=True
 """A profile.proto as flat columns. profile_decode.pyi is the documentation."""
 
-from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize
+from cpython.bytearray cimport PyByteArray_AS_STRING
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy
 
 from gosnap._kernels.memory cimport HASH, ctz, load64
+from gosnap._kernels.profile_columns cimport room, view
 
 cdef enum:
     MOST_TYPES = 4096       # sample types of one profile; real ones have two or four
@@ -339,27 +340,6 @@ cdef bint scan(
 
 
 # ---- columns ----
-
-
-cdef class Column:
-    """A bytearray of our own and where its bytes are."""
-    cdef bytearray data
-    cdef void *at
-    cdef str code
-
-    @staticmethod
-    cdef Column of(str code, int64_t n):
-        cdef Column c = Column.__new__(Column)
-        cdef int64_t size = 1 if code == "B" else 4 if code == "I" else 8
-        if n > (<int64_t> 1 << 32):
-            raise ValueError("more than 4,294,967,296 entries of one kind")
-        c.data = PyByteArray_FromStringAndSize(NULL, n * size)
-        c.at = <void *> PyByteArray_AS_STRING(c.data)
-        c.code = code
-        return c
-
-    cdef object view(self):
-        return memoryview(self.data).cast(self.code)
 
 
 cdef struct Strings:
@@ -1001,82 +981,83 @@ def decode(const uint8_t[::1] data not None):
     if n.strings == 0:
         raise ValueError("no string table")
 
-    cdef Column string_data = Column.of("B", n.string_bytes)
-    cdef Column string_offset = Column.of("q", n.strings + 1)
-    cdef Column same = Column.of("I", n.strings)
-    s.data = <uint8_t *> string_data.at
-    s.offset = <int64_t *> string_offset.at
+    cdef bytearray string_data = room(n.string_bytes, 1)
+    cdef bytearray string_offset = room(n.strings + 1, 8)
+    cdef bytearray same = room(n.strings, 4)
+    s.data = <uint8_t *> PyByteArray_AS_STRING(string_data)
+    s.offset = <int64_t *> PyByteArray_AS_STRING(string_offset)
     s.n = n.strings
-    s.same = <uint32_t *> same.at
-    cdef Column comments = Column.of("I", n.comments)
-    cdef Column mapping_id = Column.of("Q", n.mappings)
-    cdef Column mapping_start = Column.of("Q", n.mappings)
-    cdef Column mapping_limit = Column.of("Q", n.mappings)
-    cdef Column mapping_offset = Column.of("Q", n.mappings)
-    cdef Column mapping_file = Column.of("I", n.mappings)
-    cdef Column mapping_build_id = Column.of("I", n.mappings)
-    cdef Column mapping_flags = Column.of("B", n.mappings)
-    cdef Column location_id = Column.of("Q", n.locations)
-    cdef Column location_address = Column.of("Q", n.locations)
-    cdef Column location_mapping = Column.of("I", n.locations)
-    cdef Column location_folded = Column.of("B", n.locations)
-    cdef Column line_start = Column.of("q", n.locations + 1)
-    cdef Column line_function = Column.of("I", n.lines)
-    cdef Column line_line = Column.of("q", n.lines)
-    cdef Column line_column = Column.of("q", n.lines)
-    cdef Column function_id = Column.of("Q", n.functions)
-    cdef Column function_name = Column.of("I", n.functions)
-    cdef Column function_system_name = Column.of("I", n.functions)
-    cdef Column function_filename = Column.of("I", n.functions)
-    cdef Column function_start_line = Column.of("q", n.functions)
-    cdef Column want_mapping = Column.of("Q", n.locations)
-    cdef Column want_function = Column.of("Q", n.lines)
-    t.mapping_id = <uint64_t *> mapping_id.at
-    t.mapping_start = <uint64_t *> mapping_start.at
-    t.mapping_limit = <uint64_t *> mapping_limit.at
-    t.mapping_offset = <uint64_t *> mapping_offset.at
-    t.mapping_file = <uint32_t *> mapping_file.at
-    t.mapping_build_id = <uint32_t *> mapping_build_id.at
-    t.mapping_flags = <uint8_t *> mapping_flags.at
-    t.location_id = <uint64_t *> location_id.at
-    t.location_address = <uint64_t *> location_address.at
-    t.location_mapping = <uint32_t *> location_mapping.at
-    t.location_folded = <uint8_t *> location_folded.at
-    t.line_start = <int64_t *> line_start.at
-    t.line_function = <uint32_t *> line_function.at
-    t.line_line = <int64_t *> line_line.at
-    t.line_column = <int64_t *> line_column.at
-    t.function_id = <uint64_t *> function_id.at
-    t.function_name = <uint32_t *> function_name.at
-    t.function_system_name = <uint32_t *> function_system_name.at
-    t.function_filename = <uint32_t *> function_filename.at
-    t.function_start_line = <int64_t *> function_start_line.at
-    t.want_mapping = <uint64_t *> want_mapping.at
-    t.want_function = <uint64_t *> want_function.at
-    cdef Column values = Column.of("q", n.samples * n.sample_types)
-    cdef Column stack_start = Column.of("q", n.samples + 1)
-    cdef Column stack = Column.of("I", n.frames)
-    cdef Column label_start = Column.of("q", n.samples + 1)
+    s.same = <uint32_t *> PyByteArray_AS_STRING(same)
+    cdef bytearray comments = room(n.comments, 4)
+    cdef uint32_t *comment = <uint32_t *> PyByteArray_AS_STRING(comments)
+    cdef bytearray mapping_id = room(n.mappings, 8)
+    cdef bytearray mapping_start = room(n.mappings, 8)
+    cdef bytearray mapping_limit = room(n.mappings, 8)
+    cdef bytearray mapping_offset = room(n.mappings, 8)
+    cdef bytearray mapping_file = room(n.mappings, 4)
+    cdef bytearray mapping_build_id = room(n.mappings, 4)
+    cdef bytearray mapping_flags = room(n.mappings, 1)
+    cdef bytearray location_id = room(n.locations, 8)
+    cdef bytearray location_address = room(n.locations, 8)
+    cdef bytearray location_mapping = room(n.locations, 4)
+    cdef bytearray location_folded = room(n.locations, 1)
+    cdef bytearray line_start = room(n.locations + 1, 8)
+    cdef bytearray line_function = room(n.lines, 4)
+    cdef bytearray line_line = room(n.lines, 8)
+    cdef bytearray line_column = room(n.lines, 8)
+    cdef bytearray function_id = room(n.functions, 8)
+    cdef bytearray function_name = room(n.functions, 4)
+    cdef bytearray function_system_name = room(n.functions, 4)
+    cdef bytearray function_filename = room(n.functions, 4)
+    cdef bytearray function_start_line = room(n.functions, 8)
+    cdef bytearray want_mapping = room(n.locations, 8)
+    cdef bytearray want_function = room(n.lines, 8)
+    t.mapping_id = <uint64_t *> PyByteArray_AS_STRING(mapping_id)
+    t.mapping_start = <uint64_t *> PyByteArray_AS_STRING(mapping_start)
+    t.mapping_limit = <uint64_t *> PyByteArray_AS_STRING(mapping_limit)
+    t.mapping_offset = <uint64_t *> PyByteArray_AS_STRING(mapping_offset)
+    t.mapping_file = <uint32_t *> PyByteArray_AS_STRING(mapping_file)
+    t.mapping_build_id = <uint32_t *> PyByteArray_AS_STRING(mapping_build_id)
+    t.mapping_flags = <uint8_t *> PyByteArray_AS_STRING(mapping_flags)
+    t.location_id = <uint64_t *> PyByteArray_AS_STRING(location_id)
+    t.location_address = <uint64_t *> PyByteArray_AS_STRING(location_address)
+    t.location_mapping = <uint32_t *> PyByteArray_AS_STRING(location_mapping)
+    t.location_folded = <uint8_t *> PyByteArray_AS_STRING(location_folded)
+    t.line_start = <int64_t *> PyByteArray_AS_STRING(line_start)
+    t.line_function = <uint32_t *> PyByteArray_AS_STRING(line_function)
+    t.line_line = <int64_t *> PyByteArray_AS_STRING(line_line)
+    t.line_column = <int64_t *> PyByteArray_AS_STRING(line_column)
+    t.function_id = <uint64_t *> PyByteArray_AS_STRING(function_id)
+    t.function_name = <uint32_t *> PyByteArray_AS_STRING(function_name)
+    t.function_system_name = <uint32_t *> PyByteArray_AS_STRING(function_system_name)
+    t.function_filename = <uint32_t *> PyByteArray_AS_STRING(function_filename)
+    t.function_start_line = <int64_t *> PyByteArray_AS_STRING(function_start_line)
+    t.want_mapping = <uint64_t *> PyByteArray_AS_STRING(want_mapping)
+    t.want_function = <uint64_t *> PyByteArray_AS_STRING(want_function)
+    cdef bytearray values = room(n.samples * n.sample_types, 8)
+    cdef bytearray stack_start = room(n.samples + 1, 8)
+    cdef bytearray stack = room(n.frames, 4)
+    cdef bytearray label_start = room(n.samples + 1, 8)
     # a label without a value is written before it is known to be dropped
-    cdef Column label_key = Column.of("I", n.labels + 1)
-    cdef Column label_str = Column.of("I", n.labels + 1)
-    cdef Column label_num = Column.of("q", n.labels + 1)
-    cdef Column label_unit = Column.of("I", n.labels + 1)
-    m.values = <int64_t *> values.at
-    m.stack_start = <int64_t *> stack_start.at
-    m.stack = <uint32_t *> stack.at
-    m.label_start = <int64_t *> label_start.at
-    m.label_key = <uint32_t *> label_key.at
-    m.label_str = <uint32_t *> label_str.at
-    m.label_num = <int64_t *> label_num.at
-    m.label_unit = <uint32_t *> label_unit.at
+    cdef bytearray label_key = room(n.labels + 1, 4)
+    cdef bytearray label_str = room(n.labels + 1, 4)
+    cdef bytearray label_num = room(n.labels + 1, 8)
+    cdef bytearray label_unit = room(n.labels + 1, 4)
+    m.values = <int64_t *> PyByteArray_AS_STRING(values)
+    m.stack_start = <int64_t *> PyByteArray_AS_STRING(stack_start)
+    m.stack = <uint32_t *> PyByteArray_AS_STRING(stack)
+    m.label_start = <int64_t *> PyByteArray_AS_STRING(label_start)
+    m.label_key = <uint32_t *> PyByteArray_AS_STRING(label_key)
+    m.label_str = <uint32_t *> PyByteArray_AS_STRING(label_str)
+    m.label_num = <int64_t *> PyByteArray_AS_STRING(label_num)
+    m.label_unit = <uint32_t *> PyByteArray_AS_STRING(label_unit)
     try:
         with nogil:
-            read_strings(&c, p, end, <uint8_t *> string_data.at, <int64_t *> string_offset.at)
+            read_strings(&c, p, end, <uint8_t *> s.data, <int64_t *> s.offset)
             ok = (
                 fold_strings(&s)
                 and read_tables(&c, p, end, &t, &s)
-                and read_comments(&c, p, end, &s, <uint32_t *> comments.at)
+                and read_comments(&c, p, end, &s, comment)
                 and map_ids(
                     &c, t.mapping_id, n.mappings, &mappings,
                     "a mapping has the id 0", "two mappings have the id {id}",
@@ -1130,38 +1111,38 @@ def decode(const uint8_t[::1] data not None):
     header["time_nanos"] = h.time_nanos
     header["duration_nanos"] = h.duration_nanos
     header["period"] = h.period
-    labels = (<int64_t *> label_start.at)[n.samples]
+    labels = (<int64_t *> PyByteArray_AS_STRING(label_start))[n.samples]
     return {
         "header": header,
-        "comments": comments.view(),
-        "string_data": string_data.view(),
-        "string_offset": string_offset.view(),
-        "values": values.view(),
-        "stack_start": stack_start.view(),
-        "stack": stack.view(),
-        "label_start": label_start.view(),
-        "label_key": label_key.view()[:labels],
-        "label_str": label_str.view()[:labels],
-        "label_num": label_num.view()[:labels],
-        "label_unit": label_unit.view()[:labels],
-        "mapping_id": mapping_id.view(),
-        "mapping_start": mapping_start.view(),
-        "mapping_limit": mapping_limit.view(),
-        "mapping_offset": mapping_offset.view(),
-        "mapping_file": mapping_file.view(),
-        "mapping_build_id": mapping_build_id.view(),
-        "mapping_flags": mapping_flags.view(),
-        "location_id": location_id.view(),
-        "location_address": location_address.view(),
-        "location_mapping": location_mapping.view(),
-        "location_folded": location_folded.view(),
-        "line_start": line_start.view(),
-        "line_function": line_function.view(),
-        "line_line": line_line.view(),
-        "line_column": line_column.view(),
-        "function_id": function_id.view(),
-        "function_name": function_name.view(),
-        "function_system_name": function_system_name.view(),
-        "function_filename": function_filename.view(),
-        "function_start_line": function_start_line.view(),
+        "comments": view(comments, "I"),
+        "string_data": view(string_data, "B"),
+        "string_offset": view(string_offset, "q"),
+        "values": view(values, "q"),
+        "stack_start": view(stack_start, "q"),
+        "stack": view(stack, "I"),
+        "label_start": view(label_start, "q"),
+        "label_key": view(label_key, "I")[:labels],
+        "label_str": view(label_str, "I")[:labels],
+        "label_num": view(label_num, "q")[:labels],
+        "label_unit": view(label_unit, "I")[:labels],
+        "mapping_id": view(mapping_id, "Q"),
+        "mapping_start": view(mapping_start, "Q"),
+        "mapping_limit": view(mapping_limit, "Q"),
+        "mapping_offset": view(mapping_offset, "Q"),
+        "mapping_file": view(mapping_file, "I"),
+        "mapping_build_id": view(mapping_build_id, "I"),
+        "mapping_flags": view(mapping_flags, "B"),
+        "location_id": view(location_id, "Q"),
+        "location_address": view(location_address, "Q"),
+        "location_mapping": view(location_mapping, "I"),
+        "location_folded": view(location_folded, "B"),
+        "line_start": view(line_start, "q"),
+        "line_function": view(line_function, "I"),
+        "line_line": view(line_line, "q"),
+        "line_column": view(line_column, "q"),
+        "function_id": view(function_id, "Q"),
+        "function_name": view(function_name, "I"),
+        "function_system_name": view(function_system_name, "I"),
+        "function_filename": view(function_filename, "I"),
+        "function_start_line": view(function_start_line, "q"),
     }
