@@ -14,7 +14,7 @@ from gosnap.profile.columns import zeros
 from gosnap.profile.graph import Graph, Nodes, trimmed
 from gosnap.profile.model import NONE, Profile
 from gosnap.profile.options import Config
-from gosnap.profile.units import absolute, label, scale, truncate
+from gosnap.profile.units import absolute, label, quotient, scale, truncate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -256,9 +256,7 @@ def _total(report: Report) -> int:
         key or 0 if value else 0,
         value or 0,
     )
-    if not divisor:
-        return sum_
-    return int(abs(sum_) // abs(divisor)) * (1 if (sum_ < 0) == (divisor < 0) else -1)
+    return quotient(sum_, divisor)
 
 
 __all__ = ["BASE_LABEL", "NONE", "Notes", "Report", "load", "prepare"]
