@@ -7,8 +7,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy
 
-from gosnap._kernels.memory cimport HASH, ctz, load64
-from gosnap._kernels.profile_columns cimport room, view
+from gosnap._kernels.profile_columns cimport HASH, ctz, load64, room, view
 
 cdef enum:
     MOST_TYPES = 4096       # sample types of one profile; real ones have two or four
