@@ -316,6 +316,8 @@ def weights(
     const int64_t[::1] frame_start not None,
     const uint32_t[::1] frame_node not None,
     int64_t n,
+    int64_t begin=0,
+    int64_t end=-1,
 ):
     cdef int64_t samples = stack_start.shape[0] - 1, locations = frame_start.shape[0] - 1
     cdef int64_t s, i, j, w, d = 0
@@ -324,6 +326,9 @@ def weights(
     cdef Weight *nodes
     cdef uint32_t *only
     no_such_columns(values, types, index, divisor, stack_start, stack, frame_start, frame_node, n)
+    end = samples if end < 0 else end
+    if not 0 <= begin <= end <= samples:
+        raise ValueError("graph: samples that are not there")
     cdef bytearray flat = room(n, 8)
     cdef bytearray cum = room(n, 8)
     cdef bytearray flat_div = room(n, 8)
@@ -344,7 +349,7 @@ def weights(
         memset(flat_div_at, 0, n * 8)
         for i in range(locations):
             only[i] = frame_node[frame_start[i]] if frame_start[i + 1] - frame_start[i] == 1 else NONE
-        for s in range(samples):
+        for s in range(begin, end):
             w = values[s * types + index]
             if means:
                 d = values[s * types + divisor]
@@ -451,6 +456,8 @@ def edges(
     int64_t n,
     const uint8_t[::1] keep,
     const uint8_t[::1] into,
+    int64_t begin=0,
+    int64_t end=-1,
 ):
     cdef int64_t samples = stack_start.shape[0] - 1, locations = frame_start.shape[0] - 1
     cdef int64_t s, i, j, w, d = 0, last, found
@@ -462,6 +469,9 @@ def edges(
     cdef Edges e
     e = Edges(NULL, 0, 0, NULL, NULL, 0)
     no_such_columns(values, types, index, divisor, stack_start, stack, frame_start, frame_node, n)
+    end = samples if end < 0 else end
+    if not 0 <= begin <= end <= samples:
+        raise ValueError("graph: samples that are not there")
     if (keep is not None and keep.shape[0] != n) or (into is not None and into.shape[0] != n):
         raise ValueError("graph: columns differ in length")
     places = <Place *> malloc((locations + 1) * sizeof(Place))
@@ -473,7 +483,7 @@ def edges(
     try:
         with nogil:
             enough = plan(&e, places, inner, frame_start, frame_node, keep, into)
-            for s in range(samples if enough else 0):
+            for s in range(begin, end if enough else begin):
                 w = values[s * types + index]
                 if means:
                     d = values[s * types + divisor]
@@ -608,6 +618,53 @@ def total(
         sum_ = base
         div = base_div
     return <int64_t> sum_, <int64_t> div
+
+
+# ---- parts of it ----
+
+
+def add(int64_t[::1] to not None, const int64_t[::1] more not None):
+    cdef int64_t i
+    if to.shape[0] != more.shape[0]:
+        raise ValueError("add: columns differ in length")
+    with nogil:
+        for i in range(to.shape[0]):
+            to[i] = plus(to[i], more[i])
+
+
+def join_edges(list parts not None):
+    cdef Edges e
+    cdef const uint32_t[::1] src
+    cdef const uint32_t[::1] dst
+    cdef const int64_t[::1] weight
+    cdef const int64_t[::1] div
+    cdef const uint8_t[::1] flags
+    cdef int64_t i, n, at
+    e = Edges(NULL, 0, 0, NULL, NULL, 0)
+    try:
+        for part in parts:
+            src, dst, weight = part["edge_src"], part["edge_dst"], part["edge_weight"]
+            div, flags = part["edge_div"], part["edge_flags"]
+            n = src.shape[0]
+            if dst.shape[0] != n or weight.shape[0] != n or div.shape[0] != n or flags.shape[0] != n:
+                raise ValueError("join_edges: columns differ in length")
+            for i in range(n):
+                if src[i] == dst[i]:
+                    raise ValueError("join_edges: an edge from a node to itself")
+                at = find_edge(&e, src[i], dst[i])
+                if at < 0:
+                    raise MemoryError
+                e.edge[at].seen = 1
+                e.edge[at].weight = plus(e.edge[at].weight, weight[i])
+                e.edge[at].div = plus(e.edge[at].div, div[i])
+                e.edge[at].flags |= flags[i] & RESIDUAL
+                if not flags[i] & INLINE:
+                    e.edge[at].flags &= ~<uint32_t> INLINE
+        return edge_columns(&e)
+    finally:
+        free(e.edge)
+        free(e.key)
+        free(e.place)
 
 
 # ---- what is shown ----

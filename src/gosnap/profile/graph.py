@@ -13,6 +13,7 @@ from gosnap.errors import GosnapError
 from gosnap.profile import names
 from gosnap.profile.columns import column, zeros
 from gosnap.profile.model import Profile
+from gosnap.profile.parallel import ranges, together
 from gosnap.profile.units import absolute, quotient, truncate, wrap
 
 TYPE_CHECKING = False
@@ -199,7 +200,11 @@ class Graph:
         """``index``: the sample type; ``divisor``: the one to divide by, -1 for none."""
         self.nodes = nodes
         self.flat_div = self.cum_div = None
-        for name, value in kernel.weights(*self._samples(index, divisor)).items():
+        samples = self._samples(index, divisor)
+        first, *more = together(lambda *part: kernel.weights(*samples, *part), self._parts())
+        for name, value in first.items():
+            for part in more:
+                kernel.add(value, part[name])
             setattr(self, name, value)
         for name, code in (("src", "I"), ("dst", "I"), ("weight", "q"), ("div", "q"), ("flags", "B"), ("alive", "B")):
             setattr(self, f"edge_{name}", zeros(code, 0))
@@ -215,12 +220,17 @@ class Graph:
         samples = (p.values, len(p.sample_types), index, divisor, p.stack_start, p.stack)
         return (*samples, nodes.frame_start, nodes.frame_node, len(nodes))
 
+    def _parts(self) -> list[tuple[int, int]]:
+        return ranges(self.nodes.profile.samples, len(self.nodes.profile.stack))
+
     def add_edges(
         self, index: int, divisor: int = -1, keep: memoryview | None = None, into: memoryview | None = None
     ) -> None:
         """Find the edges. ``keep`` u8[nodes]: what may be in the graph (all); weights of what is stay what they
         were. ``into`` u8[nodes]: which nodes' callers are wanted (all)."""
-        for name, value in kernel.edges(*self._samples(index, divisor), keep, into).items():
+        samples = self._samples(index, divisor)
+        parts = together(lambda *part: kernel.edges(*samples, keep, into, *part), self._parts())
+        for name, value in (parts[0] if len(parts) == 1 else kernel.join_edges(parts)).items():
             setattr(self, name, value)
         self.edge_alive = memoryview(bytearray(b"\1" * len(self.edge_src)))
         self._in = self._out = None
