@@ -918,7 +918,8 @@ cdef bint read_samples(
     cdef const uint8_t *q
     cdef const uint8_t *at
     cdef Field f, g
-    cdef int64_t i = from_.sample, frame = from_.frame, value = from_.sample * types, label = from_.label, some
+    cdef int64_t i = from_.sample, frame = from_.frame, value = from_.sample * types, label = from_.label
+    cdef int64_t some
     cdef uint64_t[4] four
     while p < end:
         p = read_field(c, p, end, &f)
