@@ -155,10 +155,10 @@ def _run(verb: str, arguments: list[str]) -> int:
 
 def _silence() -> None:
     """What is still buffered for standard output cannot be written; exit must not try again."""
-    try:
+    import contextlib
+
+    with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError, AttributeError):
-        pass
 
 
 class _Terminated(BaseException):
@@ -206,10 +206,10 @@ def _importing(frame: "FrameType | None") -> bool:
 
 def _fail(message: str, hint: str = "", code: int = 1) -> int:
     if sys.stderr is not None:
-        try:
+        import contextlib
+
+        with contextlib.suppress(OSError):
             sys.stderr.write(f"gosnap: {_printable(message)}\n" + (f"  {_printable(hint)}\n" if hint else ""))
-        except OSError:
-            pass
     return code
 
 

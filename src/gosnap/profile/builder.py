@@ -1,10 +1,11 @@
-"""Make a profile from its parts: functions, mappings and locations are deduplicated, samples are kept as given.
+"""Make a profile from its parts: functions, mappings and locations are deduplicated, samples are kept as
+given.
 
-    builder = ProfileBuilder([("inuse_objects", "count"), ("inuse_space", "bytes")], ("space", "bytes"), 524288)
-    f = builder.function("main.serve", "/src/main.go", 12)
-    here = builder.location(0x401234, [(f, 17)])
-    builder.sample([here], [3, 48], {"bytes": (16, "")})
-    profile = builder.build()
+builder = ProfileBuilder([("inuse_objects", "count"), ("inuse_space", "bytes")], ("space", "bytes"), 524288)
+f = builder.function("main.serve", "/src/main.go", 12)
+here = builder.location(0x401234, [(f, 17)])
+builder.sample([here], [3, 48], {"bytes": (16, "")})
+profile = builder.build()
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     Number = int | tuple[int, str]
-    Labels = Mapping[str, str | Number | Sequence[str | Number]]
-    """By key: a string, a number, a number and its unit, or several of these."""
+    Labels = Mapping[str, str | Number | list[str | Number]]
+    """By key: a string, a number, a number and its unit, or a list of these."""
 
 
 class ProfileBuilder:
@@ -65,15 +66,19 @@ class ProfileBuilder:
         raw = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
         return self._strings.setdefault(raw, len(self._strings))
 
-    def function(
-        self, name: str, filename: str = "", start_line: int = 0, system_name: str = ""
-    ) -> int:
+    def function(self, name: str, filename: str = "", start_line: int = 0, system_name: str = "") -> int:
         """A function; ``system_name`` is the linker's, by default the same."""
         key = (self._string(name), self._string(system_name or name), self._string(filename), start_line)
         return self._functions.setdefault(key, len(self._functions))
 
-    def mapping(
-        self, start: int = 0, limit: int = 0, offset: int = 0, file: str = "", build_id: str = "", flags: int = 0
+    def mapping(  # noqa: PLR0917 (what profile.proto has, in its order)
+        self,
+        start: int = 0,
+        limit: int = 0,
+        offset: int = 0,
+        file: str = "",
+        build_id: str = "",
+        flags: int = 0,
     ) -> int:
         """Where an executable or library lies; the first is the main executable. ``flags``: HAS_FUNCTIONS and
         so on, what its locations know."""
@@ -117,25 +122,28 @@ class ProfileBuilder:
         numbers: list[tuple[bytes, int, int, int, int]] = []
         for key, given in labels.items():
             raw, place = key.encode("utf-8", "surrogateescape"), self._string(key)
-            plain = isinstance(given, (str, int, tuple))
-            for value in (given,) if plain else given:  # type: ignore[union-attr]
+            values: Sequence[str | Number]
+            # a number with its unit is a tuple; several values are a list
+            values = given if isinstance(given, list) else [given]
+            for value in values:
                 if isinstance(value, str):
                     if value:
                         texts.append((raw, place, self._string(value), 0, 0))
                     continue
-                number, unit = (value, "") if isinstance(value, int) else value  # type: ignore[misc]
+                number, unit = (value, "") if isinstance(value, int) else value
                 # without a unit, 0 cannot be told from nothing in profile.proto
                 if number or unit:
                     numbers.append((raw, place, 0, number, self._string(unit)))
         for rows in (texts, numbers):
-            for _, place, text, number, unit in sorted(rows, key=lambda row: row[0]):
-                self._label_key.append(place)
-                self._label_str.append(text)
-                self._label_num.append(number)
-                self._label_unit.append(unit)
+            for row in sorted(rows, key=lambda row: row[0]):
+                self._label_key.append(row[1])
+                self._label_str.append(row[2])
+                self._label_num.append(row[3])
+                self._label_unit.append(row[4])
 
     def build(self) -> Profile:
-        """The profile. The builder can go on to be used; GosnapError where what it was given is no profile."""
+        """The profile. The builder can go on to be used; GosnapError where what it was given is no
+        profile."""
         comments = [self._string(text) for text in self.comments]
         strings = list(self._strings)
         ends = array("q", [0])

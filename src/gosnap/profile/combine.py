@@ -1,9 +1,9 @@
 """Several profiles made one, and a base subtracted (google/pprof profile/merge.go and
 internal/measurement/measurement.go, as in Go 1.27).
 
-Equal samples (locations and labels) become one; samples whose values are all 0 go, and with them what only they
-refer to. Other than in pprof, a sample stays if only values that were not scaled are left of it, columns of
-inlined lines tell locations apart, and the time is the earliest that is known.
+Equal samples (locations and labels) become one; samples whose values are all 0 go, and with them what only
+they refer to. Other than in pprof, a sample stays if only values that were not scaled are left of it, columns
+of inlined lines tell locations apart, and the time is the earliest that is known.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _SAME_KIND = "profiles of one kind can be put together: heap with heap, CPU with
 
 
 def combine(profiles: list[Profile]) -> Profile:
-    """One profile of all: the sample types that all have, in the finest units. GosnapError where they have none
-    in common, or in units that cannot be converted.
+    """One profile of all: the sample types that all have, in the finest units. GosnapError where they have
+    none in common, or in units that cannot be converted.
 
     The list is emptied: what is in the merged profile can be freed at once.
     """
@@ -109,7 +109,8 @@ def _first_or_largest(periods: list[int]) -> int:
 def _same_types(a: Profile, b: Profile) -> None:
     if a.period_type != b.period_type:
         raise GosnapError(
-            f"profiles of different periods: {_spell([a.period_type])} and {_spell([b.period_type])}", _SAME_KIND
+            f"profiles of different periods: {_spell([a.period_type])} and {_spell([b.period_type])}",
+            _SAME_KIND,
         )
     if a.sample_types != b.sample_types:
         raise GosnapError(
@@ -173,7 +174,9 @@ def _finest(types: list[ValueType], what: str) -> ValueType:
     finest = types[0]
     for other in types[1:]:
         if finest[0].removesuffix("s") != other[0].removesuffix("s") or not compatible(finest[1], other[1]):
-            raise GosnapError(f"profiles whose {what} differ: {_spell([finest])} and {_spell([other])}", _SAME_KIND)
+            raise GosnapError(
+                f"profiles whose {what} differ: {_spell([finest])} and {_spell([other])}", _SAME_KIND
+            )
         if scale(1, other[1], finest[1])[0] < 1:
             finest = other
     return finest

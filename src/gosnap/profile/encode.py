@@ -27,7 +27,8 @@ _NAMED = (
 
 
 def encode(profile: Profile) -> bytes:
-    """Uncompressed, fields in the order in which pprof writes them; strings that nothing names are left out."""
+    """Uncompressed, fields in the order in which pprof writes them; strings that nothing names are left
+    out."""
     p = profile
     intern = p.strings.intern
     types = [(_index(intern, t), _index(intern, u)) for t, u in p.sample_types]

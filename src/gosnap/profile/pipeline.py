@@ -1,4 +1,5 @@
-"""From files to what a report shows, in pprof's order (internal/driver/fetch.go and driver.go, as in Go 1.27).
+"""From files to what a report shows, in pprof's order (internal/driver/fetch.go and driver.go, as in Go
+1.27).
 
 Once per run, ``load``: 1. read, 2. merge the sources, 3. subtract the base, 4. drop_frames and comments.
 Per report, ``prepare``: 5. units of numeric labels, 6. tagroot and tagleaf, 7. with relative_percentages the
@@ -41,7 +42,9 @@ def load(sources: Sequence[str], config: Config, notes: Notes, *, executable: st
     ``executable``: the program they are of, where the command line names it.
     """
     if config.base and config.diff_base:
-        raise GosnapError("--base and --diff_base cannot both be given", "--diff_base compares, --base subtracts")
+        raise GosnapError(
+            "--base and --diff_base cannot both be given", "--diff_base compares, --base subtracts"
+        )
     bases = config.base or config.diff_base
     if config.normalize and not bases:
         raise GosnapError("--normalize needs a base", "give one with --base or --diff_base")
@@ -53,10 +56,6 @@ def load(sources: Sequence[str], config: Config, notes: Notes, *, executable: st
         pair = [profile, _merged(_usable(read_in[len(sources) :], bases, "bases", notes))]
         del profile, read_in
         profile = combine.subtract(pair, diff=bool(config.diff_base), normalize=config.normalize)
-    if profile.drop_frames and not config.all_frames:
-        from gosnap.profile import prune
-
-        profile = prune.remove_uninteresting(profile, notes)
     if config.add_comment:
         index = profile.strings.intern(config.add_comment.encode("utf-8", "surrogateescape"))
         comments = zeros("I", len(profile.comments) + 1)
@@ -66,9 +65,7 @@ def load(sources: Sequence[str], config: Config, notes: Notes, *, executable: st
     return profile
 
 
-def _read(
-    paths: Sequence[str], config: Config, executable: str
-) -> list[Profile | GosnapError | OSError]:
+def _read(paths: Sequence[str], config: Config, executable: str) -> list[Profile | GosnapError | OSError]:
     """Every file, or why it cannot be read."""
 
     def some(first: int, last: int) -> list[Profile | GosnapError | OSError]:
@@ -80,8 +77,11 @@ def _read(
                 found.append(e)
         return found
 
-    sizes = sum(os.stat(path).st_size for path in paths if os.path.exists(path)) if len(paths) > 1 else 0  # noqa: PTH110
-    return [one for part in together(some, ranges(len(paths), EXPANDED * sizes)) for one in part]
+    work = 0
+    if len(paths) > 1:
+        # what is not there is told when it is read
+        work = EXPANDED * sum(os.path.getsize(path) for path in paths if os.path.exists(path))  # noqa: PTH110, PTH202
+    return [one for part in together(some, ranges(len(paths), work)) for one in part]
 
 
 def _usable(
@@ -258,11 +258,7 @@ class Report:
 
 def prepare(profile: Profile, config: Config, verb: str, notes: Notes) -> Report:
     """Steps 5 to 9 for one report of ``verb`` ("top", "tree", …)."""
-    if config.tagroot or config.tagleaf:
-        from gosnap.profile import tagframes
-
-        profile = tagframes.add(profile, config, notes)
-    filtered = any(getattr(config, name) for name in (*FILTERS, "prune_from"))
+    filtered = any(getattr(config, name) for name in (*FILTERS, "prune_from", "tagroot", "tagleaf"))
     if filtered and config.relative_percentages:
         profile = _filter(profile, config, notes)
     report = Report(profile, config, verb)
@@ -272,9 +268,7 @@ def prepare(profile: Profile, config: Config, verb: str, notes: Notes) -> Report
 
 
 def _filter(profile: Profile, config: Config, notes: Notes) -> Profile:
-    from gosnap.profile import filters
-
-    return filters.apply(profile, config, notes)
+    raise GosnapError("filters are not there yet", "leave --focus and the like away")
 
 
 def _total(report: Report) -> int:
