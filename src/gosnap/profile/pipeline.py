@@ -56,6 +56,10 @@ def load(sources: Sequence[str], config: Config, notes: Notes, *, executable: st
         pair = [profile, _merged(_usable(read_in[len(sources) :], bases, "bases", notes))]
         del profile, read_in
         profile = combine.subtract(pair, diff=bool(config.diff_base), normalize=config.normalize)
+    if profile.drop_frames and not config.all_frames:
+        from gosnap.profile import prune
+
+        profile = prune.remove_uninteresting(profile, notes)
     if config.add_comment:
         index = profile.strings.intern(config.add_comment.encode("utf-8", "surrogateescape"))
         comments = zeros("I", len(profile.comments) + 1)
@@ -258,7 +262,11 @@ class Report:
 
 def prepare(profile: Profile, config: Config, verb: str, notes: Notes) -> Report:
     """Steps 5 to 9 for one report of ``verb`` ("top", "tree", …)."""
-    filtered = any(getattr(config, name) for name in (*FILTERS, "prune_from", "tagroot", "tagleaf"))
+    if config.tagroot or config.tagleaf:
+        from gosnap.profile import tagframes
+
+        profile = tagframes.add(profile, config, notes)
+    filtered = any(getattr(config, name) for name in (*FILTERS, "prune_from"))
     if filtered and config.relative_percentages:
         profile = _filter(profile, config, notes)
     report = Report(profile, config, verb)
@@ -268,7 +276,9 @@ def prepare(profile: Profile, config: Config, verb: str, notes: Notes) -> Report
 
 
 def _filter(profile: Profile, config: Config, notes: Notes) -> Profile:
-    raise GosnapError("filters are not there yet", "leave --focus and the like away")
+    from gosnap.profile import filters
+
+    return filters.apply(profile, config, notes)
 
 
 def _total(report: Report) -> int:
