@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gosnap.errors import GosnapError
 
 if TYPE_CHECKING:
+    from gosnap.heap.snapshot import Snapshot
     from gosnap.heap.views import View
     from gosnap.report.text.table import Page
 
@@ -54,6 +55,13 @@ def top(options: argparse.Namespace) -> int | None:
 def add_snapshot(parser: argparse.ArgumentParser) -> None:
     """The positional FILE."""
     parser.add_argument("file", metavar="FILE", help="a .gosnap file, as `gosnap capture` writes it")
+
+
+def open_snapshot(path: str) -> "Snapshot":
+    """Open a file for a process that does nothing else."""
+    from gosnap.heap.snapshot import open_snapshot as open_file
+
+    return open_file(path, alone=True)
 
 
 def emit(options: argparse.Namespace, view: "View", render: Renderer) -> None:

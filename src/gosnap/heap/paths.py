@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from gosnap._kernels.paths import chain, fields, merge, number, on_paths, shortest
+from gosnap._kernels.paths import chain, fields, labelled, merge, number, on_paths, shortest, thread
 from gosnap.errors import GosnapError
 from gosnap.heap.columns import Columns
 from gosnap.heap.exclude import exclude
 from gosnap.heap.groups import NONE, GroupKind
-from gosnap.heap.labels import Labels, words_of_edges
-from gosnap.heap.roles import ROLE_SHIFT, Role
+from gosnap.heap.labels import Labels
+from gosnap.heap.roles import Role
 from gosnap.heap.steps import Steps
 from gosnap.heap.tree import Tree
 from gosnap.heap.views import Row, View
@@ -29,6 +29,7 @@ _ENDS = 40
 _RUN = 6
 """Steps through objects of one type from which on they become one."""
 _PLACES = 1 << 16
+_NO_FIELD = (1 << 64) - 1
 _ROOT_FIELDS = 1 << 29
 """Where numbers of fields of variables begin among the labels, beyond those of fields of objects."""
 _INSIDES = (
@@ -273,18 +274,13 @@ def _merge(search: _Search, labels: Labels, chosen: I64) -> _Merged:
     tree = search.tree
     nodes = tree.nodes
     mark = np.zeros(nodes, np.uint8)
-    on_paths(search.parent, chosen.astype(np.uint32), mark)
-    order = search.order[: search.reached]
-    members = order[mark[order] != 0].astype(np.int64)
+    marked = on_paths(search.parent, chosen.astype(np.uint32), mark)
     position = np.empty(nodes, np.uint32)
-    position[members] = np.arange(len(members), dtype=np.uint32)
-    parent = search.parent[members].astype(np.int64)
-    above = np.where(parent < nodes, position[np.minimum(parent, nodes - 1)].astype(np.int64), -1)
-    label = _labels(search, labels, members, parent)
+    members, above = np.empty(marked, np.int64), np.empty(marked, np.int64)
+    thread(search.order[: search.reached], mark, search.parent, position, members, above)
+    label, inside = _labels(search, labels, members)
     place, up = np.zeros(len(members), np.uint32), np.zeros(_PLACES, np.uint32)
     example, again = np.zeros(_PLACES, np.uint32), np.zeros(_PLACES, np.uint8)
-    roles = tree.columns.types[np.minimum(members, tree.objects - 1)] >> np.uint32(ROLE_SHIFT)
-    inside = ((members < tree.objects) & np.isin(roles, _INSIDES)).astype(np.uint8)
     count = merge(above, label, inside, place, up, example, again)
     at = place[position[chosen]].astype(np.int64)
     size = tree.columns.elemsize[tree.columns.span_of(chosen)].astype(np.int64)
@@ -298,42 +294,44 @@ def _merge(search: _Search, labels: Labels, chosen: I64) -> _Merged:
     return _Merged(up[:count], members[example[:count]], again[:count], objects, total, ends, end_size)
 
 
-def _labels(search: _Search, labels: Labels, members: I64, parent: I64) -> U32:
+def _labels(search: _Search, labels: Labels, members: I64) -> tuple[U32, npt.NDArray[np.uint8]]:
     """A number per node, the same for nodes that one would call the same: by type, and by the field in the
-    node above; of a goroutine by the place where it stands."""
+    node above; of a goroutine by the place where it stands. And which are insides of maps and channels."""
     tree = search.tree
-    n = tree.objects
-    types = tree.columns.types
-    out = np.zeros(len(members), np.int64)
-    groups = members >= n
-    kind, ref = tree.group_kind[members[groups] - n], tree.group_ref[members[groups] - n].astype(np.int64)
+    n, types = tree.objects, tree.columns.types
+    found, which = _numbered(_fields(search, labels, members))
+    names: dict[str, int] = {}
+    field = np.zeros(len(found), np.int64)
+    for i, pair in enumerate(found.tolist()):
+        if pair != _NO_FIELD:
+            place = labels.within(pair >> 32, pair & 0xFFFFFFFF)
+            field[i] = 128 + names.setdefault(f"{place.kind} {place.text}", len(names))
+    key, inside = np.empty(len(members), np.uint64), np.empty(len(members), np.uint8)
+    hides = np.zeros(16, np.uint8)
+    hides[list(_INSIDES)] = 1
+    labelled(members, types, which, field, hides, key, inside)
+    outer = np.flatnonzero(field[which] == 0)
+    of = members[outer]
+    groups = of >= n
+    kind, ref = tree.group_kind[of[groups] - n], tree.group_ref[of[groups] - n].astype(np.int64)
     # goroutines in one place are one
     ref[kind == GroupKind.GOROUTINE] = 0
-    out[groups] = (kind.astype(np.int64) << 32) | ref
-    first = np.flatnonzero(~groups & (parent >= n))
+    key[outer[groups]] = (kind.astype(np.int64) << 32) | ref
+    first = of[~groups]
     held: dict[str, int] = {}
     steps = Steps(tree, labels)
     texts = [
         held.setdefault(steps.root_field(int(above) - n, int(node)), len(held))
-        for above, node in zip(parent[first].tolist(), members[first].tolist(), strict=True)
+        for above, node in zip(search.parent[first].tolist(), first.tolist(), strict=True)
     ]
-    out[first] = (np.array(texts, np.int64) + _ROOT_FIELDS << 32) | types[members[first]].astype(np.int64)
-    inner = np.flatnonzero(~groups & (parent < n))
-    pairs, which = _numbered(_fields(search, labels, members[inner]))
-    names: dict[str, int] = {}
-    numbers = []
-    for pair in pairs.tolist():
-        found = labels.within(pair >> 32, pair & 0xFFFFFFFF)
-        numbers.append(names.setdefault(f"{found.kind} {found.text}", len(names)))
-    field = np.array([*numbers, 0], np.int64)[which]
-    out[inner] = ((128 + field) << 32) | types[members[inner]].astype(np.int64)
-    return _numbered(out.view(np.uint64))[1]
+    key[outer[~groups]] = (np.array(texts, np.int64) + _ROOT_FIELDS << 32) | types[first].astype(np.int64)
+    return _numbered(key)[1], inside
 
 
 def _numbered(key: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], U32]:
     """(different keys, the number of each key)."""
     out, first = np.empty(len(key), np.uint32), np.empty(len(key), np.uint32)
-    count = number(np.ascontiguousarray(key), out, first)
+    count = number(key, out, first)
     return key[first[:count]], out
 
 
@@ -342,15 +340,15 @@ def _fields(search: _Search, labels: Labels, members: I64) -> npt.NDArray[np.uin
     columns = search.tree.columns
     known = np.unique(np.array([0, *columns.type_table["key"]], np.uint32))
     period = np.array([labels.period(int(k)) for k in known.tolist()], np.int64)
-    words = words_of_edges(
-        columns, search.via[members].astype(np.int64), search.parent[members].astype(np.int64)
-    )
     out = np.empty(len(members), np.uint64)
     try:
         fields(
-            members.astype(np.uint32),
+            members,
             search.parent,
-            words,
+            search.via,
+            columns.column("edges.step", "<u2").astype(np.uint16, copy=False),
+            *columns.far_steps,
+            columns.edge_start,
             columns.types,
             columns.first,
             columns.headers,
@@ -359,7 +357,7 @@ def _fields(search: _Search, labels: Labels, members: I64) -> npt.NDArray[np.uin
             out,
         )
     except ValueError as e:
-        raise columns.wrong(f"its objects do not fit its types ({e})") from None
+        raise columns.wrong(f"its objects do not fit its types or references ({e})") from None
     return out
 
 

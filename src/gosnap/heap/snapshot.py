@@ -17,10 +17,16 @@ _BY = {"type": "name", "package": "package", "kind": "kind", "size-class": "span
 Row = dict[str, Any]
 
 
-def open_snapshot(path: str | Path) -> "Snapshot":
-    """Open a .gosnap file. GosnapError if it is not one, is damaged, or comes from a newer gosnap."""
+def open_snapshot(path: str | Path, *, alone: bool = False) -> "Snapshot":
+    """Open a .gosnap file. GosnapError if it is not one, is damaged, or comes from a newer gosnap.
+
+    ``alone``: this process does nothing else, so that memory that was freed may stay with it.
+    """
+    from gosnap._kernels.memory import keep_freed
     from gosnap.target.container import Reader
 
+    if alone:
+        keep_freed()
     reader = Reader.open(Path(path))
     meta = reader.json("meta")
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
