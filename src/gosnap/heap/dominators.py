@@ -191,9 +191,11 @@ def _sets(snapshot: "Snapshot", tree: Tree, by: str, top: int | None) -> tuple[l
         translate(columns.types, keys, sets, member)
     except ValueError:
         raise columns.wrong("objects of a type that is not in the table") from None
-    order = np.argsort(-(shallow[:, 0] + _kept_by_large(tree, member, len(distinct))), kind="stable")
-    if top is not None:
-        order = order[: max(_SETS, 3 * top)]
+    order = np.arange(len(distinct))
+    limit = len(order) if top is None else max(_SETS, 3 * top)
+    if limit < len(order):
+        guess = shallow[:, 0] + _kept_by_large(tree, member, len(distinct))
+        order = np.argsort(-guess, kind="stable")[:limit]
     size_of, count_of = _measure(tree, member, len(distinct), order)
     order = np.array(sorted(order.tolist(), key=lambda i: (-int(size_of[i]), distinct[i])), np.int64)
     order = order[(size_of[order] > 0)]
