@@ -75,8 +75,12 @@ def fields(
     each holds begins again, 0 for never: offsets are taken modulo that. ValueError where columns do not fit.
     """
 
-def labelled(member: _I64, kind: _U32, which: _U32, field: _I64, hides: _U8, key: _U64, inside: _U8) -> None:
+def labelled(
+    member: _I64, kind: _U32, which: _U32, field: _I64, holder: _U32, hides: _U8, key: _U64, inside: _U8
+) -> None:
     """A key per node: field[which[i]] in the upper half, its type in the lower one, 0 for what is no object.
+    Where that type is a plain value's (``roles``) and holder[which[i]] too, the upper half is 64: a list or
+    tree goes on.
 
     ``hides``: u8[16], by role (the upper 4 bits of a type), what is written to ``inside`` (u8[m]), which is 0
     for what is no object. ValueError where columns do not fit.

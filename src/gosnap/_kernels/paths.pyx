@@ -11,10 +11,12 @@ from gosnap._kernels.memory cimport HASH, prefetch
 
 cdef uint32_t NONE = 0xFFFFFFFF
 cdef uint64_t NO_FIELD = ~<uint64_t>0
+cdef uint64_t OWN = 64     # the label of what is held by one of its own type
 
 cdef enum:
     FAR = 0xFFFF    # a step that did not fit (edges.scan_spans)
     AHEAD = 8       # nodes and references that are asked for in advance
+    VALUES = 1 << 28    # types below are plain values (heap/roles.py)
 
 
 def shortest(
@@ -302,12 +304,13 @@ def labelled(
     const uint32_t[::1] kind not None,
     const uint32_t[::1] which not None,
     const int64_t[::1] field not None,
+    const uint32_t[::1] holder not None,
     const uint8_t[::1] hides not None,
     uint64_t[::1] key not None,
     uint8_t[::1] inside not None,
 ):
     cdef int64_t n = member.shape[0], i
-    cdef bint good = hides.shape[0] == 16
+    cdef bint good = hides.shape[0] == 16 and holder.shape[0] == field.shape[0]
     cdef uint32_t own
     if which.shape[0] != n or key.shape[0] < n or inside.shape[0] < n:
         raise ValueError("paths: columns differ in length")
@@ -321,7 +324,11 @@ def labelled(
             if member[i] < kind.shape[0]:
                 own = kind[member[i]]
                 inside[i] = hides[own >> 28]
-            key[i] = <uint64_t> field[which[i]] << 32 | own
+            # a value within another of its type, as in a list or tree
+            if own and own < VALUES and holder[which[i]] == own:
+                key[i] = OWN << 32 | own
+            else:
+                key[i] = <uint64_t> field[which[i]] << 32 | own
     if not good:
         raise ValueError("paths: a field that is not there")
 

@@ -32,6 +32,10 @@ _PLACES = 1 << 16
 _NO_FIELD = (1 << 64) - 1
 _ROOT_FIELDS = 1 << 29
 """Where numbers of fields of variables begin among the labels, beyond those of fields of objects."""
+_OWN = np.uint64(64)
+"""The label of what is held by one of its own type (paths.labelled)."""
+_TURNS = 4
+"""Of so many fields a tree's names are shown."""
 _INSIDES = (
     *(Role.MAP_DIR, Role.MAP_TABLE, Role.MAP_BUCKETS, Role.MAP_OVERFLOW, Role.MAP_OVERFLOW_ARRAY),
     Role.CHAN_BUF,
@@ -201,11 +205,12 @@ def _runs(types: U32) -> list[tuple[int, int]]:
 @dataclass
 class _Merged:
     """Places of the merged tree: the one above each, one of its nodes, whether its nodes hold each other,
-    what is held through it, and what of that it is itself."""
+    what is held through it, and what of that it is itself; where they hold each other, by which fields."""
 
     up: U32
     example: I64
     again: npt.NDArray[np.uint8]
+    turns: dict[int, str]
     objects: I64
     size: I64
     ends: I64
@@ -278,7 +283,7 @@ def _merge(search: _Search, labels: Labels, chosen: I64) -> _Merged:
     position = np.empty(nodes, np.uint32)
     members, above = np.empty(marked, np.int64), np.empty(marked, np.int64)
     thread(search.order[: search.reached], mark, search.parent, position, members, above)
-    label, inside = _labels(search, labels, members)
+    label, inside, turns = _labels(search, labels, members)
     place, up = np.zeros(len(members), np.uint32), np.zeros(_PLACES, np.uint32)
     example, again = np.zeros(_PLACES, np.uint32), np.zeros(_PLACES, np.uint8)
     count = merge(above, label, inside, place, up, example, again)
@@ -291,25 +296,70 @@ def _merge(search: _Search, labels: Labels, chosen: I64) -> _Merged:
         if up[i] != np.uint32(NONE):
             objects[up[i]] += objects[i]
             total[up[i]] += total[i]
-    return _Merged(up[:count], members[example[:count]], again[:count], objects, total, ends, end_size)
+    return _Merged(
+        up[:count],
+        members[example[:count]],
+        again[:count],
+        _turns(turns, place),
+        objects,
+        total,
+        ends,
+        end_size,
+    )
 
 
-def _labels(search: _Search, labels: Labels, members: I64) -> tuple[U32, npt.NDArray[np.uint8]]:
+@dataclass
+class _Turns:
+    """``own``: which nodes are held by one of their own type; by which field each node is held: a number
+    (``which``) of ``names``."""
+
+    own: I64
+    which: U32
+    names: list[str]
+
+
+def _turns(turns: _Turns, place: U32) -> dict[int, str]:
+    """ ".Left|Right" for places of trees."""
+    if not len(turns.own):
+        return {}
+    pairs = place[turns.own].astype(np.uint64) << np.uint64(32) | turns.which[turns.own]
+    found: dict[int, list[str]] = {}
+    for pair in sorted(_numbered(pairs)[0].tolist()):
+        found.setdefault(pair >> 32, []).append(turns.names[pair & 0xFFFFFFFF])
+    return {
+        i: "|".join([names[0], *(n.removeprefix(".") for n in names[1:])])
+        for i, names in found.items()
+        if 1 < len(names) <= _TURNS
+    }
+
+
+def _labels(search: _Search, labels: Labels, members: I64) -> tuple[U32, npt.NDArray[np.uint8], _Turns]:
     """A number per node, the same for nodes that one would call the same: by type, and by the field in the
-    node above; of a goroutine by the place where it stands. And which are insides of maps and channels."""
+    node above; of a goroutine by the place where it stands. And which are insides of maps and channels.
+
+    Below a node of its own type, as in lists and trees, only the type counts.
+    """
     tree = search.tree
     n, types = tree.objects, tree.columns.types
     found, which = _numbered(_fields(search, labels, members))
     names: dict[str, int] = {}
     field = np.zeros(len(found), np.int64)
+    holder = np.zeros(len(found), np.uint32)
+    texts = [""] * len(found)
     for i, pair in enumerate(found.tolist()):
         if pair != _NO_FIELD:
             place = labels.within(pair >> 32, pair & 0xFFFFFFFF)
             field[i] = 128 + names.setdefault(f"{place.kind} {place.text}", len(names))
+            holder[i], texts[i] = pair >> 32, place.text
     key, inside = np.empty(len(members), np.uint64), np.empty(len(members), np.uint8)
     hides = np.zeros(16, np.uint8)
     hides[list(_INSIDES)] = 1
-    labelled(members, types, which, field, hides, key, inside)
+    labelled(members, types, which, field, holder, hides, key, inside)
+    inner = labels.sync_maps.insides
+    if inner:
+        objects = np.flatnonzero(members < n)
+        inside[objects] |= np.isin(types[members[objects]], inner)
+    turns = _Turns(np.flatnonzero(key >> np.uint64(32) == _OWN), which, texts)
     outer = np.flatnonzero(field[which] == 0)
     of = members[outer]
     groups = of >= n
@@ -318,14 +368,16 @@ def _labels(search: _Search, labels: Labels, members: I64) -> tuple[U32, npt.NDA
     ref[kind == GroupKind.GOROUTINE] = 0
     key[outer[groups]] = (kind.astype(np.int64) << 32) | ref
     first = of[~groups]
+    # what a root holds is a step in any case: the field of the variable
+    inside[outer[~groups]] = 0
     held: dict[str, int] = {}
     steps = Steps(tree, labels)
-    texts = [
+    roots = [
         held.setdefault(steps.root_field(int(above) - n, int(node)), len(held))
         for above, node in zip(search.parent[first].tolist(), first.tolist(), strict=True)
     ]
-    key[outer[~groups]] = (np.array(texts, np.int64) + _ROOT_FIELDS << 32) | types[first].astype(np.int64)
-    return _numbered(key)[1], inside
+    key[outer[~groups]] = (np.array(roots, np.int64) + _ROOT_FIELDS << 32) | types[first].astype(np.int64)
+    return _numbered(key)[1], inside, turns
 
 
 def _numbered(key: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], U32]:
@@ -377,7 +429,7 @@ def _merged_row(search: _Search, merged: _Merged, steps: Steps, end: int) -> Row
         elif above >= n:
             found = steps.held(above - n, node)
         else:
-            found = steps.reference(above, int(search.via[node]), exact=False)
+            found = steps.reference(above, int(search.via[node]), exact=False, turns=merged.turns.get(i, ""))
         if merged.again[i]:
             found = [{**step, "label": step["label"] + " (and so on)"} for step in found]
         out += [{**step, "place": i, **counts} for step in found]

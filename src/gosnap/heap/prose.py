@@ -54,6 +54,8 @@ _ADVICE = {
 }
 
 
+_PLAIN = ("[]", "map[", "chan ", "string", "tiny block", "untyped", "internal/", "sync.", "runtime.")
+"""Types that tell little of what a place is about."""
 _OF_ITEMS = frozenset(("map", "slice", "channel", "http", "list"))
 """Patterns of which the items are worth a look."""
 
@@ -112,6 +114,9 @@ def _looks(s: "Suspect", pattern: str) -> str:
         return (
             "They are leaked: nothing can wake them any more." if s.leaked else "Many goroutines do the same."
         )
+    assert s.found is not None
+    if pattern == "map" and s.found.entries and not s.found.shape:
+        return "It looks like maps that grow."
     return f"It looks like {_KIND[pattern]}."
 
 
@@ -158,7 +163,8 @@ def _holds(s: "Suspect") -> list[str]:
         one = size(first.retained // max(first.count, 1))
         hangs = " with what hangs on it" if first.retained > first.size else ""
         what = "objects without a type" if first.type == "untyped" else first.type.removesuffix(" (inside)")
-        out.append(f"It holds {first.count:,} {what}, {one} each{hangs}.")
+        entries = f" with {found.entries:,} entries in all" if found.entries else ""
+        out.append(f"It holds {first.count:,} {what}{entries}, {one} each{hangs}.")
     return out
 
 
@@ -169,9 +175,14 @@ def _next(search: "_Search", s: "Suspect") -> str:
     if s.node >= n:
         if int(search.tree.group_kind[s.node - n]) == GroupKind.PLACE:
             return "goroutines" + (" --leaked" if s.leaked else "")
-        return "dominators --by root"
+        inside = next((m.type for m in s.found.mix if m.count > 1 and not m.type.startswith(_PLAIN)), "")
+        return _paths_to(inside) if inside else "dominators --by root"
     held = s.found.holds[0].type if s.found.holds else ""
     if held and "untyped" not in held and s.found.pattern in _OF_ITEMS and s.found.items > 1:
-        quoted = held.replace("'", "'\\''")
-        return f"paths '{quoted}'"
+        return _paths_to(held)
     return f"paths {search.tree.columns.address(s.node):#x}"
+
+
+def _paths_to(name: str) -> str:
+    quoted = name.replace("'", "'\\''")
+    return f"paths '{quoted}'"
