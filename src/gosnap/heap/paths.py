@@ -2,6 +2,7 @@
 
 import difflib
 import itertools
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ _ENDS = 40
 _RUN = 6
 """Steps through objects of one type from which on they become one."""
 _PLACES = 1 << 16
+_DIRECTORIES = re.compile(r"[\w.~-]+(?:/[\w.~-]+)*/")
 _NO_FIELD = (1 << 64) - 1
 _ROOT_FIELDS = 1 << 29
 """Where numbers of fields of variables begin among the labels, beyond those of fields of objects."""
@@ -255,6 +257,14 @@ def _objects_of(snapshot: "Snapshot", tree: Tree, name: str) -> I64:
         if (n == name and typed) or (name == "untyped" and not typed)
     }
     if not keys:
+        # as it reads elsewhere, without the directories of its import path
+        short = {
+            n
+            for n, t in zip(table["name"], table["typed"], strict=True)
+            if t and _DIRECTORIES.sub("", n) == name
+        }
+        if len(short) == 1:
+            return _objects_of(snapshot, tree, short.pop())
         names = sorted({n for n, live in zip(table["name"], table["live_objects"], strict=True) if live})
         close = difflib.get_close_matches(name, names, 3, 0.5)
         ends = [n for n in names if n.endswith(("." + name, "/" + name))]

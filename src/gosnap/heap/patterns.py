@@ -67,7 +67,7 @@ def classify(tree: Tree, labels: Labels, where: Whereabouts, node: int, known: K
         found.mix = _sum_mix([mix_of(tree, v) for v in nodes])
         return found
     found.mix = mix_of(tree, node)
-    if given == "goroutines":
+    if given in ("goroutines", "shared"):
         return found
     found.holds = items_of(tree, node)
     if found.holds:
