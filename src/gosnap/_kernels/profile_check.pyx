@@ -5,7 +5,7 @@
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
-from gosnap._kernels.memory cimport HASH
+from gosnap._kernels.profile_columns cimport HASH
 
 
 def check(str what, column not None, uint64_t limit, start=None, none=None):

@@ -4,15 +4,15 @@
 
 from cpython.bytearray cimport PyByteArray_AS_STRING
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp, memcpy
 
-from gosnap._kernels.memory cimport HASH, ctz, load64
-from gosnap._kernels.profile_columns cimport room, view
+from gosnap._kernels.profile_columns cimport HASH, ctz, load64, room, view
 
 cdef enum:
     MOST_TYPES = 4096       # sample types of one profile; real ones have two or four
     SHORT = 16              # labels of one sample that are sorted by insertion
+    STRIDE = 8192           # samples from one mark to the next
 
 cdef uint32_t NONE = 0xFFFFFFFF
 cdef const char *MISSING = "a sample refers to location {id}, which is not there,"
@@ -49,6 +49,20 @@ cdef struct Counts:
     int64_t most
     const uint8_t *fewest_at
     const uint8_t *most_at
+
+
+cdef struct Mark:
+    # where samples can be read from
+    const uint8_t *at
+    int64_t sample
+    int64_t frame
+    int64_t label
+
+
+cdef struct Marks:
+    Mark *mark
+    int64_t n
+    int64_t room
 
 
 cdef struct Header:
@@ -266,10 +280,25 @@ cdef bint scan_lines(Cursor *c, const uint8_t *p, const uint8_t *end, Counts *n)
     return True
 
 
+cdef bint set_mark(Marks *m, const uint8_t *at, const Counts *n) noexcept nogil:
+    """False: no memory."""
+    cdef Mark *more
+    if m.n == m.room:
+        more = <Mark *> realloc(m.mark, (m.room * 2 + 16) * sizeof(Mark))
+        if more == NULL:
+            return False
+        m.mark = more
+        m.room = m.room * 2 + 16
+    m.mark[m.n] = Mark(at, n.samples, n.frames, n.labels)
+    m.n += 1
+    return True
+
+
 cdef bint scan(
-    Cursor *c, const uint8_t *p, const uint8_t *end, Counts *n, Header *h, uint64_t *types
+    Cursor *c, const uint8_t *p, const uint8_t *end, Counts *n, Header *h, uint64_t *types, Marks *m
 ) noexcept nogil:
-    """Count what there is; read the header. ``types``: 2 * MOST_TYPES numbers."""
+    """Count what there is; read the header. ``types``: 2 * MOST_TYPES numbers. False: an error, or no memory
+    (no error then)."""
     cdef const uint8_t *at
     cdef Field f
     cdef int64_t some
@@ -282,6 +311,8 @@ cdef bint scan(
             if not message(c, at, &f):
                 return False
             if f.number == 2:
+                if n.samples % STRIDE == 0 and not set_mark(m, at, n):
+                    return False
                 if not scan_sample(c, f.body, p, n):
                     return False
                 n.samples += 1
@@ -336,7 +367,7 @@ cdef bint scan(
                 h.default_sample_type = f.value
             elif f.number == 15:
                 h.doc_url = f.value
-    return True
+    return set_mark(m, end, n)
 
 
 # ---- columns ----
@@ -347,6 +378,7 @@ cdef struct Strings:
     const int64_t *offset
     int64_t n
     uint32_t *same          # the first string with the same bytes
+    uint64_t blank          # the first empty string behind number 0; 0 where there is none
 
 
 cdef struct Tables:
@@ -396,12 +428,15 @@ cdef bint fold_strings(Strings *s) noexcept nogil:
     while size < <uint64_t> s.n * 2:
         size *= 2
     mask = size - 1
+    s.blank = 0
     table = <uint32_t *> calloc(size, 4)
     if table == NULL:
         return False
     for i in range(s.n):
         p = s.data + s.offset[i]
         length = s.offset[i + 1] - s.offset[i]
+        if i and length == 0 and s.blank == 0:
+            s.blank = <uint64_t> i
         hash = <uint64_t> length
         j = 0
         while j + 8 <= length:
@@ -875,13 +910,16 @@ cdef bint sort_labels(Samples *t, Strings *s, int64_t from_, int64_t to) noexcep
 
 
 cdef bint read_samples(
-    Cursor *c, const uint8_t *p, const uint8_t *end, Counts *n, Samples *t, IdMap *locations, Strings *s
+    Cursor *c, const Mark *from_, const Mark *to, int64_t types, Samples *t, IdMap *locations, Strings *s
 ) noexcept nogil:
-    """False: an error, or no memory (no error then)."""
+    """Samples between two marks. False: an error, or no memory (no error then)."""
+    cdef const uint8_t *p = from_.at
+    cdef const uint8_t *end = to.at
     cdef const uint8_t *q
     cdef const uint8_t *at
     cdef Field f, g
-    cdef int64_t i = 0, frame = 0, value = 0, label = 0, some
+    cdef int64_t i = from_.sample, frame = from_.frame, value = from_.sample * types, label = from_.label
+    cdef int64_t some
     cdef uint64_t[4] four
     while p < end:
         p = read_field(c, p, end, &f)
@@ -914,9 +952,12 @@ cdef bint read_samples(
                 if four[1]:
                     if not string_at(c, at, s, four[1], &t.label_str[label]):
                         return False
+                    if t.label_str[label] == 0:
+                        # a value that is empty, but not missing
+                        t.label_str[label] = <uint32_t> s.blank
                     t.label_num[label] = 0
                     t.label_unit[label] = 0
-                    label += t.label_str[label] != 0
+                    label += 1
                 elif four[2] or four[3]:
                     if not string_at(c, at, s, four[3], &t.label_unit[label]):
                         return False
@@ -926,8 +967,6 @@ cdef bint read_samples(
         if label - t.label_start[i] > 1 and not sort_labels(t, s, t.label_start[i], label):
             return False
         i += 1
-    t.stack_start[i] = frame
-    t.label_start[i] = label
     return True
 
 
@@ -939,210 +978,198 @@ cdef int no_error(Cursor *c) except -1:
     raise MemoryError
 
 
-def decode(const uint8_t[::1] data not None):
-    cdef const uint8_t *p = &data[0] if data.shape[0] else NULL
-    cdef const uint8_t *end = p + data.shape[0]
-    cdef Cursor c
+cdef class Decoder:
+    cdef const uint8_t[::1] data
     cdef Counts n
     cdef Header h
     cdef Strings s
     cdef Tables t
     cdef Samples m
-    cdef IdMap mappings, locations, functions
-    cdef uint64_t[2 * MOST_TYPES] types
-    cdef bint ok
-    cdef int64_t i
-    cdef uint32_t index
-    n = Counts(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL)
-    h = Header(0, 0, 0, 0, 0, 0, 0, 0, 0)
-    mappings = IdMap(NULL, 0, NULL, NULL, 0, False, 0)
-    locations = IdMap(NULL, 0, NULL, NULL, 0, False, 0)
-    functions = IdMap(NULL, 0, NULL, NULL, 0, False, 0)
-    c.start = p
-    c.at = p
-    c.what = NULL
-    c.id = 0
-    if data.shape[0] == 0:
-        raise ValueError("no bytes")
-    with nogil:
-        ok = scan(&c, p, end, &n, &h, types)
-    if not ok:
-        no_error(&c)
-    if n.samples and n.sample_types == 0:
-        raise ValueError(f"{n.samples:,} samples, but no sample type")
-    if n.samples and (n.fewest != n.sample_types or n.most != n.sample_types):
-        at, count = n.fewest_at - p, n.fewest
-        if count == n.sample_types:
-            at, count = n.most_at - p, n.most
-        raise ValueError(
-            f"a sample with {count:,} values at byte {at:,}, but the profile has "
-            f"{n.sample_types:,} sample types"
-        )
-    if n.strings == 0:
-        raise ValueError("no string table")
+    cdef Marks marks
+    cdef IdMap mappings
+    cdef IdMap locations
+    cdef IdMap functions
+    cdef uint64_t *types
+    cdef dict columns
+    cdef dict header
 
-    cdef bytearray string_data = room(n.string_bytes, 1)
-    cdef bytearray string_offset = room(n.strings + 1, 8)
-    cdef bytearray same = room(n.strings, 4)
-    s.data = <uint8_t *> PyByteArray_AS_STRING(string_data)
-    s.offset = <int64_t *> PyByteArray_AS_STRING(string_offset)
-    s.n = n.strings
-    s.same = <uint32_t *> PyByteArray_AS_STRING(same)
-    cdef bytearray comments = room(n.comments, 4)
-    cdef uint32_t *comment = <uint32_t *> PyByteArray_AS_STRING(comments)
-    cdef bytearray mapping_id = room(n.mappings, 8)
-    cdef bytearray mapping_start = room(n.mappings, 8)
-    cdef bytearray mapping_limit = room(n.mappings, 8)
-    cdef bytearray mapping_offset = room(n.mappings, 8)
-    cdef bytearray mapping_file = room(n.mappings, 4)
-    cdef bytearray mapping_build_id = room(n.mappings, 4)
-    cdef bytearray mapping_flags = room(n.mappings, 1)
-    cdef bytearray location_id = room(n.locations, 8)
-    cdef bytearray location_address = room(n.locations, 8)
-    cdef bytearray location_mapping = room(n.locations, 4)
-    cdef bytearray location_folded = room(n.locations, 1)
-    cdef bytearray line_start = room(n.locations + 1, 8)
-    cdef bytearray line_function = room(n.lines, 4)
-    cdef bytearray line_line = room(n.lines, 8)
-    cdef bytearray line_column = room(n.lines, 8)
-    cdef bytearray function_id = room(n.functions, 8)
-    cdef bytearray function_name = room(n.functions, 4)
-    cdef bytearray function_system_name = room(n.functions, 4)
-    cdef bytearray function_filename = room(n.functions, 4)
-    cdef bytearray function_start_line = room(n.functions, 8)
-    cdef bytearray want_mapping = room(n.locations, 8)
-    cdef bytearray want_function = room(n.lines, 8)
-    t.mapping_id = <uint64_t *> PyByteArray_AS_STRING(mapping_id)
-    t.mapping_start = <uint64_t *> PyByteArray_AS_STRING(mapping_start)
-    t.mapping_limit = <uint64_t *> PyByteArray_AS_STRING(mapping_limit)
-    t.mapping_offset = <uint64_t *> PyByteArray_AS_STRING(mapping_offset)
-    t.mapping_file = <uint32_t *> PyByteArray_AS_STRING(mapping_file)
-    t.mapping_build_id = <uint32_t *> PyByteArray_AS_STRING(mapping_build_id)
-    t.mapping_flags = <uint8_t *> PyByteArray_AS_STRING(mapping_flags)
-    t.location_id = <uint64_t *> PyByteArray_AS_STRING(location_id)
-    t.location_address = <uint64_t *> PyByteArray_AS_STRING(location_address)
-    t.location_mapping = <uint32_t *> PyByteArray_AS_STRING(location_mapping)
-    t.location_folded = <uint8_t *> PyByteArray_AS_STRING(location_folded)
-    t.line_start = <int64_t *> PyByteArray_AS_STRING(line_start)
-    t.line_function = <uint32_t *> PyByteArray_AS_STRING(line_function)
-    t.line_line = <int64_t *> PyByteArray_AS_STRING(line_line)
-    t.line_column = <int64_t *> PyByteArray_AS_STRING(line_column)
-    t.function_id = <uint64_t *> PyByteArray_AS_STRING(function_id)
-    t.function_name = <uint32_t *> PyByteArray_AS_STRING(function_name)
-    t.function_system_name = <uint32_t *> PyByteArray_AS_STRING(function_system_name)
-    t.function_filename = <uint32_t *> PyByteArray_AS_STRING(function_filename)
-    t.function_start_line = <int64_t *> PyByteArray_AS_STRING(function_start_line)
-    t.want_mapping = <uint64_t *> PyByteArray_AS_STRING(want_mapping)
-    t.want_function = <uint64_t *> PyByteArray_AS_STRING(want_function)
-    cdef bytearray values = room(n.samples * n.sample_types, 8)
-    cdef bytearray stack_start = room(n.samples + 1, 8)
-    cdef bytearray stack = room(n.frames, 4)
-    cdef bytearray label_start = room(n.samples + 1, 8)
-    # a label without a value is written before it is known to be dropped
-    cdef bytearray label_key = room(n.labels + 1, 4)
-    cdef bytearray label_str = room(n.labels + 1, 4)
-    cdef bytearray label_num = room(n.labels + 1, 8)
-    cdef bytearray label_unit = room(n.labels + 1, 4)
-    m.values = <int64_t *> PyByteArray_AS_STRING(values)
-    m.stack_start = <int64_t *> PyByteArray_AS_STRING(stack_start)
-    m.stack = <uint32_t *> PyByteArray_AS_STRING(stack)
-    m.label_start = <int64_t *> PyByteArray_AS_STRING(label_start)
-    m.label_key = <uint32_t *> PyByteArray_AS_STRING(label_key)
-    m.label_str = <uint32_t *> PyByteArray_AS_STRING(label_str)
-    m.label_num = <int64_t *> PyByteArray_AS_STRING(label_num)
-    m.label_unit = <uint32_t *> PyByteArray_AS_STRING(label_unit)
-    try:
+    def __cinit__(self, const uint8_t[::1] data not None):
+        cdef Cursor c
+        cdef const uint8_t *p = &data[0] if data.shape[0] else NULL
+        cdef bint ok
+        self.data = data
+        self.columns = {}
+        self.types = <uint64_t *> malloc(2 * MOST_TYPES * 8)
+        if self.types == NULL:
+            raise MemoryError
+        if data.shape[0] == 0:
+            raise ValueError("no bytes")
+        c = Cursor(p, p, NULL, 0)
         with nogil:
-            read_strings(&c, p, end, <uint8_t *> s.data, <int64_t *> s.offset)
+            ok = scan(&c, p, p + data.shape[0], &self.n, &self.h, self.types, &self.marks)
+        if not ok:
+            no_error(&c)
+        self.check_counts(p)
+        self.read(&c)
+        self.read_header(&c)
+
+    def __dealloc__(self):
+        free(self.types)
+        free(self.marks.mark)
+        free(self.s.same)
+        free(self.t.want_mapping)
+        free(self.t.want_function)
+        free_map(&self.mappings)
+        free_map(&self.locations)
+        free_map(&self.functions)
+
+    cdef int check_counts(self, const uint8_t *start) except -1:
+        cdef Counts *n = &self.n
+        if n.samples and n.sample_types == 0:
+            raise ValueError(f"{n.samples:,} samples, but no sample type")
+        if n.samples and (n.fewest != n.sample_types or n.most != n.sample_types):
+            at, count = n.fewest_at - start, n.fewest
+            if count == n.sample_types:
+                at, count = n.most_at - start, n.most
+            raise ValueError(
+                f"a sample with {count:,} values at byte {at:,}, but the profile has "
+                f"{n.sample_types:,} sample types"
+            )
+        if n.strings == 0:
+            raise ValueError("no string table")
+        return 0
+
+    cdef void *column(self, str name, str code, int64_t n) except NULL:
+        """Room for a column of the answer."""
+        cdef bytearray data = room(n, 1 if code == "B" else 4 if code == "I" else 8)
+        self.columns[name] = view(data, code)
+        return <void *> PyByteArray_AS_STRING(data)
+
+    cdef int read(self, Cursor *c) except -1:
+        """All but the samples."""
+        cdef const uint8_t *p = c.start
+        cdef const uint8_t *end = p + self.data.shape[0]
+        cdef bint ok
+        cdef int64_t i
+        self.s.data = <const uint8_t *> self.column("string_data", "B", self.n.string_bytes)
+        self.s.offset = <const int64_t *> self.column("string_offset", "q", self.n.strings + 1)
+        cdef uint32_t *comments = <uint32_t *> self.column("comments", "I", self.n.comments)
+        self.t.mapping_id = <uint64_t *> self.column("mapping_id", "Q", self.n.mappings)
+        self.t.mapping_start = <uint64_t *> self.column("mapping_start", "Q", self.n.mappings)
+        self.t.mapping_limit = <uint64_t *> self.column("mapping_limit", "Q", self.n.mappings)
+        self.t.mapping_offset = <uint64_t *> self.column("mapping_offset", "Q", self.n.mappings)
+        self.t.mapping_file = <uint32_t *> self.column("mapping_file", "I", self.n.mappings)
+        self.t.mapping_build_id = <uint32_t *> self.column("mapping_build_id", "I", self.n.mappings)
+        self.t.mapping_flags = <uint8_t *> self.column("mapping_flags", "B", self.n.mappings)
+        self.t.location_id = <uint64_t *> self.column("location_id", "Q", self.n.locations)
+        self.t.location_address = <uint64_t *> self.column("location_address", "Q", self.n.locations)
+        self.t.location_mapping = <uint32_t *> self.column("location_mapping", "I", self.n.locations)
+        self.t.location_folded = <uint8_t *> self.column("location_folded", "B", self.n.locations)
+        self.t.line_start = <int64_t *> self.column("line_start", "q", self.n.locations + 1)
+        self.t.line_function = <uint32_t *> self.column("line_function", "I", self.n.lines)
+        self.t.line_line = <int64_t *> self.column("line_line", "q", self.n.lines)
+        self.t.line_column = <int64_t *> self.column("line_column", "q", self.n.lines)
+        self.t.function_id = <uint64_t *> self.column("function_id", "Q", self.n.functions)
+        self.t.function_name = <uint32_t *> self.column("function_name", "I", self.n.functions)
+        self.t.function_system_name = <uint32_t *> self.column("function_system_name", "I", self.n.functions)
+        self.t.function_filename = <uint32_t *> self.column("function_filename", "I", self.n.functions)
+        self.t.function_start_line = <int64_t *> self.column("function_start_line", "q", self.n.functions)
+        self.m.values = <int64_t *> self.column("values", "q", self.n.samples * self.n.sample_types)
+        self.m.stack_start = <int64_t *> self.column("stack_start", "q", self.n.samples + 1)
+        self.m.stack = <uint32_t *> self.column("stack", "I", self.n.frames)
+        self.m.label_start = <int64_t *> self.column("label_start", "q", self.n.samples + 1)
+        self.m.label_key = <uint32_t *> self.column("label_key", "I", self.n.labels)
+        self.m.label_str = <uint32_t *> self.column("label_str", "I", self.n.labels)
+        self.m.label_num = <int64_t *> self.column("label_num", "q", self.n.labels)
+        self.m.label_unit = <uint32_t *> self.column("label_unit", "I", self.n.labels)
+        self.s.n = self.n.strings
+        self.s.same = <uint32_t *> malloc(self.n.strings * 4)
+        self.t.want_mapping = <uint64_t *> malloc(self.n.locations * 8 + 8)
+        self.t.want_function = <uint64_t *> malloc(self.n.lines * 8 + 8)
+        if self.s.same == NULL or self.t.want_mapping == NULL or self.t.want_function == NULL:
+            raise MemoryError
+        with nogil:
+            read_strings(c, p, end, <uint8_t *> self.s.data, <int64_t *> self.s.offset)
             ok = (
-                fold_strings(&s)
-                and read_tables(&c, p, end, &t, &s)
-                and read_comments(&c, p, end, &s, comment)
+                fold_strings(&self.s)
+                and read_tables(c, p, end, &self.t, &self.s)
+                and read_comments(c, p, end, &self.s, comments)
                 and map_ids(
-                    &c, t.mapping_id, n.mappings, &mappings,
+                    c, self.t.mapping_id, self.n.mappings, &self.mappings,
                     "a mapping has the id 0", "two mappings have the id {id}",
                 )
                 and map_ids(
-                    &c, t.location_id, n.locations, &locations,
+                    c, self.t.location_id, self.n.locations, &self.locations,
                     "a location has the id 0", "two locations have the id {id}",
                 )
                 and map_ids(
-                    &c, t.function_id, n.functions, &functions,
+                    c, self.t.function_id, self.n.functions, &self.functions,
                     "a function has the id 0", "two functions have the id {id}",
                 )
             )
             if ok:
-                for i in range(n.locations):
-                    t.location_mapping[i] = place_of(&mappings, t.want_mapping[i])
-                for i in range(n.lines):
-                    t.line_function[i] = place_of(&functions, t.want_function[i])
-                    if t.line_function[i] == NONE:
+                for i in range(self.n.locations):
+                    self.t.location_mapping[i] = place_of(&self.mappings, self.t.want_mapping[i])
+                for i in range(self.n.lines):
+                    self.t.line_function[i] = place_of(&self.functions, self.t.want_function[i])
+                    if self.t.line_function[i] == NONE:
                         fail_id(
-                            &c, NULL, "a line refers to function {id}, which is not there", t.want_function[i]
+                            c, NULL, "a line refers to function {id}, which is not there",
+                            self.t.want_function[i],
                         )
                         ok = False
                         break
-            ok = ok and read_samples(&c, p, end, &n, &m, &locations, &s)
+        if not ok:
+            no_error(c)
+        self.m.stack_start[self.n.samples] = self.n.frames
+        self.m.label_start[self.n.samples] = self.n.labels
+        return 0
+
+    cdef int read_header(self, Cursor *c) except -1:
+        cdef uint32_t index
+        cdef int64_t i
+        self.header = {
+            "time_nanos": self.h.time_nanos,
+            "duration_nanos": self.h.duration_nanos,
+            "period": self.h.period,
+        }
+        for name, value in (
+            ("default_sample_type", self.h.default_sample_type),
+            ("doc_url", self.h.doc_url),
+            ("drop_frames", self.h.drop_frames),
+            ("keep_frames", self.h.keep_frames),
+            ("period_type", self.h.period_type),
+            ("period_unit", self.h.period_unit),
+        ):
+            if not string_at(c, NULL, &self.s, value, &index):
+                raise ValueError(f"{name}: a string that is not in the string table")
+            self.header[name] = index
+        sample_types = []
+        for i in range(2 * self.n.sample_types):
+            if not string_at(c, NULL, &self.s, self.types[i], &index):
+                raise ValueError("the name of a sample type is not in the string table")
+            sample_types.append(index)
+        self.header["sample_types"] = sample_types
+        return 0
+
+    @property
+    def parts(self):
+        return self.marks.n - 1
+
+    def read_samples(self, int64_t first, int64_t last):
+        cdef Cursor c
+        cdef bint ok
+        cdef const uint8_t *p = &self.data[0]
+        if not 0 <= first <= last < self.marks.n:
+            raise ValueError("decode: parts that are not there")
+        c = Cursor(p, p, NULL, 0)
+        with nogil:
+            ok = read_samples(
+                &c, &self.marks.mark[first], &self.marks.mark[last], self.n.sample_types, &self.m,
+                &self.locations, &self.s,
+            )
         if not ok:
             no_error(&c)
-    finally:
-        free_map(&mappings)
-        free_map(&locations)
-        free_map(&functions)
 
-    header = {}
-    for name, value in (
-        ("default_sample_type", h.default_sample_type),
-        ("doc_url", h.doc_url),
-        ("drop_frames", h.drop_frames),
-        ("keep_frames", h.keep_frames),
-        ("period_type", h.period_type),
-        ("period_unit", h.period_unit),
-    ):
-        if not string_at(&c, c.start, &s, value, &index):
-            raise ValueError(f"{name}: a string that is not in the string table")
-        header[name] = index
-    sample_types = []
-    for i in range(2 * n.sample_types):
-        if not string_at(&c, c.start, &s, types[i], &index):
-            raise ValueError("the name of a sample type is not in the string table")
-        sample_types.append(index)
-    header["sample_types"] = sample_types
-    header["time_nanos"] = h.time_nanos
-    header["duration_nanos"] = h.duration_nanos
-    header["period"] = h.period
-    labels = (<int64_t *> PyByteArray_AS_STRING(label_start))[n.samples]
-    return {
-        "header": header,
-        "comments": view(comments, "I"),
-        "string_data": view(string_data, "B"),
-        "string_offset": view(string_offset, "q"),
-        "values": view(values, "q"),
-        "stack_start": view(stack_start, "q"),
-        "stack": view(stack, "I"),
-        "label_start": view(label_start, "q"),
-        "label_key": view(label_key, "I")[:labels],
-        "label_str": view(label_str, "I")[:labels],
-        "label_num": view(label_num, "q")[:labels],
-        "label_unit": view(label_unit, "I")[:labels],
-        "mapping_id": view(mapping_id, "Q"),
-        "mapping_start": view(mapping_start, "Q"),
-        "mapping_limit": view(mapping_limit, "Q"),
-        "mapping_offset": view(mapping_offset, "Q"),
-        "mapping_file": view(mapping_file, "I"),
-        "mapping_build_id": view(mapping_build_id, "I"),
-        "mapping_flags": view(mapping_flags, "B"),
-        "location_id": view(location_id, "Q"),
-        "location_address": view(location_address, "Q"),
-        "location_mapping": view(location_mapping, "I"),
-        "location_folded": view(location_folded, "B"),
-        "line_start": view(line_start, "q"),
-        "line_function": view(line_function, "I"),
-        "line_line": view(line_line, "q"),
-        "line_column": view(line_column, "q"),
-        "function_id": view(function_id, "Q"),
-        "function_name": view(function_name, "I"),
-        "function_system_name": view(function_system_name, "I"),
-        "function_filename": view(function_filename, "I"),
-        "function_start_line": view(function_start_line, "q"),
-    }
+    def result(self):
+        return {"header": dict(self.header), **self.columns}

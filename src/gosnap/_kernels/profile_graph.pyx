@@ -7,10 +7,10 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memset
 
-from gosnap._kernels.memory cimport HASH
-from gosnap._kernels.profile_columns cimport room, view
+from gosnap._kernels.profile_columns cimport HASH, room, view
 
 cdef uint32_t NONE = 0xFFFFFFFF
+cdef uint32_t SKIPPED = 0xFFFFFFFE
 
 cdef enum:
     RESIDUAL = 1
@@ -185,15 +185,6 @@ def frames(
 # ---- samples ----
 
 
-cdef struct Node:
-    int64_t cum
-    int64_t flat
-    uint32_t seen           # sample + 1 of the last that was counted
-    uint32_t last_src       # of the edge into this node that was used last
-    uint32_t last_edge
-    uint32_t kept
-
-
 cdef struct Edge:
     int64_t weight
     int64_t div
@@ -263,32 +254,197 @@ cdef int64_t find_edge(Edges *e, uint32_t src, uint32_t dst) noexcept nogil:
     return e.n - 1
 
 
-cdef inline bint add_edge(
-    Edges *e, Node *nodes, uint32_t src, uint32_t dst, uint32_t stamp, int64_t w, int64_t d,
-    bint residual, bint inline_
+cdef inline int64_t plus(int64_t a, int64_t b) noexcept nogil:
+    """As Go adds: what does not fit wraps around."""
+    return <int64_t> (<uint64_t> a + <uint64_t> b)
+
+
+cdef int no_such_columns(
+    const int64_t[::1] values,
+    int64_t types,
+    int64_t index,
+    int64_t divisor,
+    const int64_t[::1] stack_start,
+    const uint32_t[::1] stack,
+    const int64_t[::1] frame_start,
+    const uint32_t[::1] frame_node,
+    int64_t n,
+) except -1:
+    """ValueError where columns do not fit together; locations in stacks are left to the walk."""
+    cdef int64_t samples = stack_start.shape[0] - 1, locations = frame_start.shape[0] - 1, i
+    if samples < 0 or locations < 0 or types < 1 or not 0 <= index < types or divisor >= types:
+        raise ValueError("graph: no such sample type")
+    if values.shape[0] != samples * types or stack_start[0] != 0 or stack_start[samples] != stack.shape[0]:
+        raise ValueError("graph: columns differ in length")
+    if frame_start[0] != 0 or frame_start[locations] != frame_node.shape[0]:
+        raise ValueError("graph: columns differ in length")
+    if samples >= NONE or n >= SKIPPED:
+        raise ValueError("graph: more samples or nodes than there can be")
+    for i in range(frame_node.shape[0]):
+        if frame_node[i] >= n:
+            raise ValueError("graph: a node that is not there")
+    for i in range(locations):
+        if frame_start[i + 1] <= frame_start[i]:
+            raise ValueError("graph: a location without a frame")
+    for i in range(samples):
+        if stack_start[i + 1] < stack_start[i]:
+            raise ValueError("graph: a stack ends before it begins")
+    return 0
+
+
+cdef struct Weight:
+    int64_t cum
+    int64_t cum_div
+    uint64_t seen           # sample + 1 of the last that was counted
+
+
+cdef inline void weigh(Weight *node, uint64_t stamp, int64_t w, int64_t d) noexcept nogil:
+    # without a branch: nobody could foretell it in deep recursion
+    cdef int64_t fresh = -<int64_t> (node.seen != stamp)
+    node.cum = plus(node.cum, w & fresh)
+    node.cum_div = plus(node.cum_div, d & fresh)
+    node.seen = stamp
+
+
+def weights(
+    const int64_t[::1] values not None,
+    int64_t types,
+    int64_t index,
+    int64_t divisor,
+    const int64_t[::1] stack_start not None,
+    const uint32_t[::1] stack not None,
+    const int64_t[::1] frame_start not None,
+    const uint32_t[::1] frame_node not None,
+    int64_t n,
+    int64_t begin=0,
+    int64_t end=-1,
+):
+    cdef int64_t samples = stack_start.shape[0] - 1, locations = frame_start.shape[0] - 1
+    cdef int64_t s, i, j, w, d = 0
+    cdef uint32_t leaf, node, location
+    cdef bint means = divisor >= 0, ok = True
+    cdef Weight *nodes
+    cdef uint32_t *only
+    no_such_columns(values, types, index, divisor, stack_start, stack, frame_start, frame_node, n)
+    end = samples if end < 0 else end
+    if not 0 <= begin <= end <= samples:
+        raise ValueError("graph: samples that are not there")
+    cdef bytearray flat = room(n, 8)
+    cdef bytearray cum = room(n, 8)
+    cdef bytearray flat_div = room(n, 8)
+    cdef bytearray cum_div = room(n, 8)
+    cdef int64_t *flat_at = <int64_t *> PyByteArray_AS_STRING(flat)
+    cdef int64_t *cum_at = <int64_t *> PyByteArray_AS_STRING(cum)
+    cdef int64_t *flat_div_at = <int64_t *> PyByteArray_AS_STRING(flat_div)
+    cdef int64_t *cum_div_at = <int64_t *> PyByteArray_AS_STRING(cum_div)
+    nodes = <Weight *> calloc(n + 1, sizeof(Weight))
+    # the node of a location that has one frame, which are most
+    only = <uint32_t *> malloc((locations + 1) * 4)
+    if nodes == NULL or only == NULL:
+        free(nodes)
+        free(only)
+        raise MemoryError
+    with nogil:
+        memset(flat_at, 0, n * 8)
+        memset(flat_div_at, 0, n * 8)
+        for i in range(locations):
+            only[i] = frame_node[frame_start[i]] if frame_start[i + 1] - frame_start[i] == 1 else NONE
+        for s in range(begin, end):
+            w = values[s * types + index]
+            if means:
+                d = values[s * types + divisor]
+            if w == 0 and d == 0:
+                continue
+            for i in range(stack_start[s], stack_start[s + 1]):
+                location = stack[i]
+                if location >= locations:
+                    ok = False
+                    break
+                node = only[location]
+                if node != NONE:
+                    weigh(&nodes[node], <uint64_t> s + 1, w, d)
+                    continue
+                for j in range(frame_start[location], frame_start[location + 1]):
+                    weigh(&nodes[frame_node[j]], <uint64_t> s + 1, w, d)
+            if not ok:
+                break
+            if stack_start[s] < stack_start[s + 1]:
+                leaf = frame_node[frame_start[stack[stack_start[s]]]]
+                flat_at[leaf] = plus(flat_at[leaf], w)
+                flat_div_at[leaf] = plus(flat_div_at[leaf], d)
+        for i in range(n):
+            cum_at[i] = nodes[i].cum
+            cum_div_at[i] = nodes[i].cum_div
+    free(nodes)
+    free(only)
+    if not ok:
+        raise ValueError("graph: a location that is not there")
+    answer = {"flat": view(flat, "q"), "cum": view(cum, "q")}
+    if means:
+        answer["flat_div"] = view(flat_div, "q")
+        answer["cum_div"] = view(cum_div, "q")
+    return answer
+
+
+cdef struct Place:
+    # what a location does to the walk
+    uint32_t act            # a node that is nothing but a caller; SKIPPED: nothing of it is kept; else NONE
+    uint32_t outer          # the node of its outermost frame, NONE if its frames must be looked at one by one
+    uint32_t last_src       # of the edge into that node that was used last
+    uint32_t last_edge
+
+
+cdef inline void add_to_edge(
+    Edge *edge, uint32_t stamp, int64_t w, int64_t d, bint residual, bint inline_
 ) noexcept nogil:
-    cdef Node *node = &nodes[dst]
-    cdef Edge *edge
-    cdef int64_t at
-    if node.last_src != src:
-        at = find_edge(e, src, dst)
-        if at < 0:
-            return False
-        node.last_src = src
-        node.last_edge = <uint32_t> at
-    edge = &e.edge[node.last_edge]
     if edge.seen != stamp:
         edge.seen = stamp
-        edge.weight = <int64_t> (<uint64_t> edge.weight + <uint64_t> w)
-        edge.div = <int64_t> (<uint64_t> edge.div + <uint64_t> d)
+        edge.weight = plus(edge.weight, w)
+        edge.div = plus(edge.div, d)
         if residual:
             edge.flags |= RESIDUAL
         if not inline_:
             edge.flags &= ~<uint32_t> INLINE
+
+
+cdef bint plan(
+    Edges *e, Place *places, uint32_t *inner, const int64_t[::1] frame_start,
+    const uint32_t[::1] frame_node, const uint8_t[::1] keep, const uint8_t[::1] into
+) noexcept nogil:
+    """What each location does. ``inner``: by frame, the edge from the frame that it was inlined into, NONE
+    where none is wanted. False: no memory."""
+    cdef int64_t i, j, found
+    cdef uint32_t node, kept
+    cdef Place *place
+    for i in range(frame_start.shape[0] - 1):
+        place = &places[i]
+        place[0] = Place(NONE, NONE, NONE, 0)
+        kept = 0
+        for j in range(frame_start[i], frame_start[i + 1]):
+            inner[j] = NONE
+            if keep is None or keep[frame_node[j]]:
+                kept += 1
+        if kept == 0:
+            place.act = SKIPPED
+            continue
+        if kept < frame_start[i + 1] - frame_start[i]:
+            continue
+        place.outer = frame_node[frame_start[i + 1] - 1]
+        if frame_start[i + 1] - frame_start[i] == 1:
+            if into is not None and not into[place.outer]:
+                place.act = place.outer
+            continue
+        for j in range(frame_start[i], frame_start[i + 1] - 1):
+            node = frame_node[j]
+            if node != frame_node[j + 1] and (into is None or into[node]):
+                found = find_edge(e, frame_node[j + 1], node)
+                if found < 0:
+                    return False
+                inner[j] = <uint32_t> found
     return True
 
 
-def walk(
+def edges(
     const int64_t[::1] values not None,
     int64_t types,
     int64_t index,
@@ -299,59 +455,41 @@ def walk(
     const uint32_t[::1] frame_node not None,
     int64_t n,
     const uint8_t[::1] keep,
-    const uint8_t[::1] edges_into,
+    const uint8_t[::1] into,
+    int64_t begin=0,
+    int64_t end=-1,
 ):
     cdef int64_t samples = stack_start.shape[0] - 1, locations = frame_start.shape[0] - 1
-    cdef int64_t s, i, j, first, last, w, d = 0
-    cdef uint32_t parent, node, location
-    cdef bint with_edges = edges_into is not None, means = divisor >= 0, residual, ok = True
-    cdef Node *nodes
-    cdef int64_t *cum_div_at = NULL
-    cdef int64_t *flat_div_at = NULL
+    cdef int64_t s, i, j, w, d = 0, last, found
+    cdef uint32_t parent, node, location, stamp
+    cdef bint means = divisor >= 0, residual, ok = True, enough = True, every = into is None
+    cdef Place *places
+    cdef Place *place
+    cdef uint32_t *inner
     cdef Edges e
     e = Edges(NULL, 0, 0, NULL, NULL, 0)
-    if samples < 0 or locations < 0 or types < 1 or not 0 <= index < types or divisor >= types:
-        raise ValueError("walk: no such sample type")
-    if values.shape[0] != samples * types or stack_start[0] != 0 or stack_start[samples] != stack.shape[0]:
-        raise ValueError("walk: columns differ in length")
-    if frame_start[0] != 0 or frame_start[locations] != frame_node.shape[0] or samples >= NONE:
-        raise ValueError("walk: columns differ in length")
-    if (keep is not None and keep.shape[0] != n) or (with_edges and edges_into.shape[0] != n):
-        raise ValueError("walk: columns differ in length")
-    for i in range(frame_node.shape[0]):
-        if frame_node[i] >= n:
-            raise ValueError("walk: a node that is not there")
-    for i in range(locations):
-        if frame_start[i + 1] < frame_start[i]:
-            raise ValueError("walk: frames of a location end before they begin")
-    for i in range(samples):
-        if stack_start[i + 1] < stack_start[i]:
-            raise ValueError("walk: a stack ends before it begins")
-    cdef bytearray flat = room(n, 8)
-    cdef bytearray cum = room(n, 8)
-    cdef bytearray flat_div = room(n if means else 0, 8)
-    cdef bytearray cum_div = room(n if means else 0, 8)
-    cdef int64_t *flat_at = <int64_t *> PyByteArray_AS_STRING(flat)
-    cdef int64_t *cum_at = <int64_t *> PyByteArray_AS_STRING(cum)
-    if means:
-        flat_div_at = <int64_t *> PyByteArray_AS_STRING(flat_div)
-        cum_div_at = <int64_t *> PyByteArray_AS_STRING(cum_div)
-        memset(flat_div_at, 0, n * 8)
-        memset(cum_div_at, 0, n * 8)
-    nodes = <Node *> calloc(n + 1, sizeof(Node))
-    if nodes == NULL:
+    no_such_columns(values, types, index, divisor, stack_start, stack, frame_start, frame_node, n)
+    end = samples if end < 0 else end
+    if not 0 <= begin <= end <= samples:
+        raise ValueError("graph: samples that are not there")
+    if (keep is not None and keep.shape[0] != n) or (into is not None and into.shape[0] != n):
+        raise ValueError("graph: columns differ in length")
+    places = <Place *> malloc((locations + 1) * sizeof(Place))
+    inner = <uint32_t *> malloc((frame_node.shape[0] + 1) * 4)
+    if places == NULL or inner == NULL:
+        free(places)
+        free(inner)
         raise MemoryError
     try:
         with nogil:
-            for i in range(n):
-                nodes[i].kept = keep is None or keep[i] != 0
-                nodes[i].last_src = NONE
-            for s in range(samples):
+            enough = plan(&e, places, inner, frame_start, frame_node, keep, into)
+            for s in range(begin, end if enough else begin):
                 w = values[s * types + index]
                 if means:
                     d = values[s * types + divisor]
                 if w == 0 and d == 0:
                     continue
+                stamp = <uint32_t> s + 1
                 parent = NONE
                 residual = False
                 i = stack_start[s + 1]
@@ -361,61 +499,72 @@ def walk(
                     if location >= locations:
                         ok = False
                         break
-                    first = frame_start[location]
-                    last = frame_start[location + 1]
-                    j = last
-                    while j > first:
-                        j -= 1
+                    place = &places[location]
+                    if place.act != NONE:
+                        residual = place.act == SKIPPED
+                        parent = parent if place.act == SKIPPED else place.act
+                        continue
+                    last = frame_start[location + 1] - 1
+                    if place.outer != NONE:
+                        node = place.outer
+                        if parent != node and parent != NONE and (every or into[node]):
+                            if place.last_src != parent:
+                                found = find_edge(&e, parent, node)
+                                if found < 0:
+                                    enough = False
+                                    break
+                                place.last_src = parent
+                                place.last_edge = <uint32_t> found
+                            add_to_edge(&e.edge[place.last_edge], stamp, w, d, residual, False)
+                        for j in range(last - 1, frame_start[location] - 1, -1):
+                            if inner[j] != NONE:
+                                add_to_edge(&e.edge[inner[j]], stamp, w, d, False, True)
+                        parent = frame_node[frame_start[location]]
+                        residual = False
+                        continue
+                    for j in range(last, frame_start[location] - 1, -1):
                         node = frame_node[j]
-                        if not nodes[node].kept:
+                        if not keep[node]:
                             residual = True
                             continue
-                        if nodes[node].seen != <uint32_t> s + 1:
-                            nodes[node].seen = <uint32_t> s + 1
-                            nodes[node].cum = <int64_t> (<uint64_t> nodes[node].cum + <uint64_t> w)
-                            if means:
-                                cum_div_at[node] = <int64_t> (<uint64_t> cum_div_at[node] + <uint64_t> d)
-                        if with_edges and parent != NONE and node != parent and edges_into[node]:
-                            if not add_edge(
-                                &e, nodes, parent, node, <uint32_t> s + 1, w, d, residual, j != last - 1
-                            ):
-                                with gil:
-                                    raise MemoryError
+                        if parent != NONE and node != parent and (every or into[node]):
+                            found = find_edge(&e, parent, node)
+                            if found < 0:
+                                enough = False
+                                break
+                            add_to_edge(&e.edge[found], stamp, w, d, residual, j != last)
                         parent = node
                         residual = False
-                if not ok:
+                    if not enough:
+                        break
+                if not ok or not enough:
                     break
-                if parent != NONE and not residual:
-                    nodes[parent].flat = <int64_t> (<uint64_t> nodes[parent].flat + <uint64_t> w)
-                    if means:
-                        flat_div_at[parent] = <int64_t> (<uint64_t> flat_div_at[parent] + <uint64_t> d)
+        if not enough:
+            raise MemoryError
         if not ok:
-            raise ValueError("walk: a location that is not there")
-        for i in range(n):
-            flat_at[i] = nodes[i].flat
-            cum_at[i] = nodes[i].cum
-        answer = {"flat": view(flat, "q"), "cum": view(cum, "q")}
-        if means:
-            answer["flat_div"] = view(flat_div, "q")
-            answer["cum_div"] = view(cum_div, "q")
-        if with_edges:
-            answer.update(edge_columns(&e))
-        return answer
+            raise ValueError("graph: a location that is not there")
+        return edge_columns(&e)
     finally:
-        free(nodes)
+        free(places)
+        free(inner)
         free(e.edge)
         free(e.key)
         free(e.place)
 
 
 cdef dict edge_columns(Edges *e):
-    cdef bytearray src = room(e.n, 4)
-    cdef bytearray dst = room(e.n, 4)
-    cdef bytearray weight = room(e.n, 8)
-    cdef bytearray div = room(e.n, 8)
-    cdef bytearray flags = room(e.n, 1)
-    cdef int64_t i
+    cdef int64_t i, n = 0
+    # those that were foreseen, but that no sample took
     for i in range(e.n):
+        if e.edge[i].seen:
+            e.edge[n] = e.edge[i]
+            n += 1
+    cdef bytearray src = room(n, 4)
+    cdef bytearray dst = room(n, 4)
+    cdef bytearray weight = room(n, 8)
+    cdef bytearray div = room(n, 8)
+    cdef bytearray flags = room(n, 1)
+    for i in range(n):
         (<uint32_t *> PyByteArray_AS_STRING(src))[i] = e.edge[i].src
         (<uint32_t *> PyByteArray_AS_STRING(dst))[i] = e.edge[i].dst
         (<int64_t *> PyByteArray_AS_STRING(weight))[i] = e.edge[i].weight
@@ -469,6 +618,53 @@ def total(
         sum_ = base
         div = base_div
     return <int64_t> sum_, <int64_t> div
+
+
+# ---- parts of it ----
+
+
+def add(int64_t[::1] to not None, const int64_t[::1] more not None):
+    cdef int64_t i
+    if to.shape[0] != more.shape[0]:
+        raise ValueError("add: columns differ in length")
+    with nogil:
+        for i in range(to.shape[0]):
+            to[i] = plus(to[i], more[i])
+
+
+def join_edges(list parts not None):
+    cdef Edges e
+    cdef const uint32_t[::1] src
+    cdef const uint32_t[::1] dst
+    cdef const int64_t[::1] weight
+    cdef const int64_t[::1] div
+    cdef const uint8_t[::1] flags
+    cdef int64_t i, n, at
+    e = Edges(NULL, 0, 0, NULL, NULL, 0)
+    try:
+        for part in parts:
+            src, dst, weight = part["edge_src"], part["edge_dst"], part["edge_weight"]
+            div, flags = part["edge_div"], part["edge_flags"]
+            n = src.shape[0]
+            if dst.shape[0] != n or weight.shape[0] != n or div.shape[0] != n or flags.shape[0] != n:
+                raise ValueError("join_edges: columns differ in length")
+            for i in range(n):
+                if src[i] == dst[i]:
+                    raise ValueError("join_edges: an edge from a node to itself")
+                at = find_edge(&e, src[i], dst[i])
+                if at < 0:
+                    raise MemoryError
+                e.edge[at].seen = 1
+                e.edge[at].weight = plus(e.edge[at].weight, weight[i])
+                e.edge[at].div = plus(e.edge[at].div, div[i])
+                e.edge[at].flags |= flags[i] & RESIDUAL
+                if not flags[i] & INLINE:
+                    e.edge[at].flags &= ~<uint32_t> INLINE
+        return edge_columns(&e)
+    finally:
+        free(e.edge)
+        free(e.key)
+        free(e.place)
 
 
 # ---- what is shown ----

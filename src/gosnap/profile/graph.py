@@ -13,11 +13,13 @@ from gosnap.errors import GosnapError
 from gosnap.profile import names
 from gosnap.profile.columns import column, zeros
 from gosnap.profile.model import Profile
+from gosnap.profile.parallel import ranges, together
 from gosnap.profile.units import absolute, quotient, truncate, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
 RESIDUAL, INLINE = 1, 2
 """Bits of ``edge_flags``."""
@@ -194,45 +196,44 @@ class Graph:
     edge_flags: memoryview
     edge_alive: memoryview
 
-    def __init__(
-        self,
-        nodes: Nodes,
-        index: int,
-        divisor: int = -1,
-        *,
-        keep: memoryview | None = None,
-        edges_into: memoryview | None = None,
-    ) -> None:
-        """``index``: the sample type; ``divisor``: the one to divide by, -1 for none. ``keep`` u8[nodes]: what
-        may be in the graph (all). ``edges_into`` u8[nodes]: which nodes' edges are wanted (none)."""
+    def __init__(self, nodes: Nodes, index: int, divisor: int = -1) -> None:
+        """``index``: the sample type; ``divisor``: the one to divide by, -1 for none."""
         self.nodes = nodes
-        p = nodes.profile
-        found = kernel.walk(
-            p.values,
-            len(p.sample_types),
-            index,
-            divisor,
-            p.stack_start,
-            p.stack,
-            nodes.frame_start,
-            nodes.frame_node,
-            len(nodes),
-            keep,
-            edges_into,
-        )
         self.flat_div = self.cum_div = None
-        if edges_into is None:
-            for name, code in (("src", "I"), ("dst", "I"), ("weight", "q"), ("div", "q"), ("flags", "B")):
-                setattr(self, f"edge_{name}", zeros(code, 0))
-        for name, value in found.items():
+        samples = self._samples(index, divisor)
+        first, *more = together(lambda *part: kernel.weights(*samples, *part), self._parts())
+        for name, value in first.items():
+            for part in more:
+                kernel.add(value, part[name])
             setattr(self, name, value)
-        self.edge_alive = memoryview(bytearray(b"\1" * len(self.edge_src)))
+        for name, code in (("src", "I"), ("dst", "I"), ("weight", "q"), ("div", "q"), ("flags", "B"), ("alive", "B")):
+            setattr(self, f"edge_{name}", zeros(code, 0))
         self.chosen = zeros("B", len(nodes))
         self.order: list[int] = []
         self.original = self.dropped_nodes = self.dropped_edges = 0
         self._names: dict[int, bytes] = {}
         self._in: dict[int, list[int]] | None = None
         self._out: dict[int, list[int]] | None = None
+
+    def _samples(self, index: int, divisor: int) -> tuple[Any, ...]:
+        nodes, p = self.nodes, self.nodes.profile
+        samples = (p.values, len(p.sample_types), index, divisor, p.stack_start, p.stack)
+        return (*samples, nodes.frame_start, nodes.frame_node, len(nodes))
+
+    def _parts(self) -> list[tuple[int, int]]:
+        return ranges(self.nodes.profile.samples, len(self.nodes.profile.stack))
+
+    def add_edges(
+        self, index: int, divisor: int = -1, keep: memoryview | None = None, into: memoryview | None = None
+    ) -> None:
+        """Find the edges. ``keep`` u8[nodes]: what may be in the graph (all); weights of what is stay what they
+        were. ``into`` u8[nodes]: which nodes' callers are wanted (all)."""
+        samples = self._samples(index, divisor)
+        parts = together(lambda *part: kernel.edges(*samples, keep, into, *part), self._parts())
+        for name, value in (parts[0] if len(parts) == 1 else kernel.join_edges(parts)).items():
+            setattr(self, name, value)
+        self.edge_alive = memoryview(bytearray(b"\1" * len(self.edge_src)))
+        self._in = self._out = None
 
     def name(self, node: int) -> bytes:
         """How a node is called."""
@@ -358,11 +359,7 @@ def trimmed(
         for node in order:
             chosen[node] = 1
     if edges is not False:
-        # weights of nodes that stay are what they were: only the edges come from what is kept
-        flat, cum_, flat_div, cum_div, known = graph.flat, graph.cum, graph.flat_div, graph.cum_div, graph._names
-        into = memoryview(bytearray(b"\1" * len(nodes))) if edges is True else edges
-        graph = Graph(nodes, index, divisor, keep=chosen if rebuild else None, edges_into=into)
-        graph.flat, graph.cum, graph.flat_div, graph.cum_div, graph._names = flat, cum_, flat_div, cum_div, known
+        graph.add_edges(index, divisor, chosen if rebuild else None, None if edges is True else edges)
     graph.chosen = chosen
     graph.order = order
     graph.original = kept

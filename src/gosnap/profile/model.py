@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 NONE = 0xFFFFFFFF
 """No mapping."""
+BASE_LABEL = (b"pprof::base", b"true")
+"""Key and value of the label that samples of a diff base have."""
 HAS_FUNCTIONS, HAS_FILENAMES, HAS_LINE_NUMBERS, HAS_INLINE_FRAMES = 1, 2, 4, 8
 """Bits of ``mapping_flags``."""
 

@@ -12,7 +12,7 @@ from gosnap.errors import GosnapError
 from gosnap.profile import read
 from gosnap.profile.columns import zeros
 from gosnap.profile.graph import Graph, Nodes, trimmed
-from gosnap.profile.model import NONE, Profile
+from gosnap.profile.model import BASE_LABEL, Profile
 from gosnap.profile.options import Config
 from gosnap.profile.units import absolute, label, quotient, scale, truncate
 
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 FILTERS = ("focus", "ignore", "hide", "show", "show_from", "tagfocus", "tagignore", "tagshow", "taghide")
 """Filters that a report's heading names, in that order; prune_from is one too, but goes unnamed."""
-BASE_LABEL = (b"pprof::base", b"true")
-"""What samples of a diff base are marked with."""
-
 Notes = list[str]
 """What a person should know, one sentence each; they go to stderr."""
 
@@ -257,6 +254,3 @@ def _total(report: Report) -> int:
         value or 0,
     )
     return quotient(sum_, divisor)
-
-
-__all__ = ["BASE_LABEL", "NONE", "Notes", "Report", "load", "prepare"]

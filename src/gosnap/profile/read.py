@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import zlib
 
-from gosnap._kernels.profile_decode import decode
+from gosnap._kernels.profile_decode import Decoder
 from gosnap.errors import GosnapError
 from gosnap.profile.model import Profile
+from gosnap.profile.parallel import ranges, together
 
 SMALL_BOMB = 256 << 20
 RATIO = 32
@@ -36,7 +37,7 @@ def parse(data: bytes, name: str, max_size: int = 0) -> Profile:
 
         return parse_text(data, name)
     try:
-        return Profile.from_decoded(decode(data))
+        return decode(data)
     except ValueError as e:
         looks = looks_like(data)
         if looks:
@@ -46,6 +47,13 @@ def parse(data: bytes, name: str, max_size: int = 0) -> Profile:
                 f"{name}: {e}", "split the file where the second begins, and give both: they are merged"
             ) from None
         raise GosnapError(f"{name}: is no valid profile: {e}", _AGAIN) from None
+
+
+def decode(data: bytes) -> Profile:
+    """The profile that these bytes are in profile.proto, uncompressed; ValueError where they are none."""
+    decoder = Decoder(data)
+    together(decoder.read_samples, ranges(decoder.parts, len(data)))
+    return Profile.from_decoded(decoder.result())
 
 
 def inflate(data: bytes, name: str, max_size: int = 0) -> bytes:
