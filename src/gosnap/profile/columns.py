@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SIZES = {"B": 1, "I": 4, "q": 8, "Q": 8}
 """Bytes of an item: u8, u32, i64, u64."""
@@ -13,17 +15,9 @@ def zeros(code: str, n: int) -> memoryview:
     return memoryview(bytearray(n * SIZES[code])).cast(code)
 
 
-def column(code: str, items: Sequence[int]) -> memoryview:
+def column(code: str, items: Iterable[int]) -> memoryview:
     """These items."""
-    made = zeros(code, len(items))
-    for i, item in enumerate(items):
-        made[i] = item
-    return made
+    # imported where it is needed: most reports make no columns of their own
+    from array import array
 
-
-def offsets(lengths: Iterable[int]) -> memoryview:
-    """Where each of several runs begins, and where the last ends."""
-    ends = [0]
-    for length in lengths:
-        ends.append(ends[-1] + length)
-    return column("q", ends)
+    return memoryview(array(code, items))

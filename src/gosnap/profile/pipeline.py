@@ -8,12 +8,15 @@ filters, 8. the total, 9. else the filters now. Then ``Report.nodes`` 10. makes 
 
 from __future__ import annotations
 
+import os
+
 from gosnap.errors import GosnapError
 from gosnap.profile import read
 from gosnap.profile.columns import zeros
 from gosnap.profile.graph import Graph, Nodes, trimmed
 from gosnap.profile.model import BASE_LABEL, Profile
 from gosnap.profile.options import Config
+from gosnap.profile.parallel import ranges, together
 from gosnap.profile.units import absolute, label, quotient, scale, truncate
 
 TYPE_CHECKING = False
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 
 FILTERS = ("focus", "ignore", "hide", "show", "show_from", "tagfocus", "tagignore", "tagshow", "taghide")
 """Filters that a report's heading names, in that order; prune_from is one too, but goes unnamed."""
+EXPANDED = 4
+"""How much larger than its file a profile is, roughly."""
+
 Notes = list[str]
 """What a person should know, one sentence each; they go to stderr."""
 
@@ -39,12 +45,14 @@ def load(sources: Sequence[str], config: Config, notes: Notes, *, executable: st
     bases = config.base or config.diff_base
     if config.normalize and not bases:
         raise GosnapError("--normalize needs a base", "give one with --base or --diff_base")
-    profile = _merged([_located(read.read_file(s, config.max_size), executable, config.buildid) for s in sources])
+    read_in = _read([*sources, *bases], config, executable)
+    profile = _merged(_usable(read_in[: len(sources)], sources, "profiles", notes))
     if bases:
         from gosnap.profile import combine
 
-        base = _merged([_located(read.read_file(b, config.max_size), executable, config.buildid) for b in bases])
-        profile = combine.subtract(profile, base, diff=bool(config.diff_base), normalize=config.normalize)
+        pair = [profile, _merged(_usable(read_in[len(sources) :], bases, "bases", notes))]
+        del profile, read_in
+        profile = combine.subtract(pair, diff=bool(config.diff_base), normalize=config.normalize)
     if profile.drop_frames and not config.all_frames:
         from gosnap.profile import prune
 
@@ -56,6 +64,39 @@ def load(sources: Sequence[str], config: Config, notes: Notes, *, executable: st
         comments[-1] = index
         profile = profile.replace(comments=comments)
     return profile
+
+
+def _read(
+    paths: Sequence[str], config: Config, executable: str
+) -> list[Profile | GosnapError | OSError]:
+    """Every file, or why it cannot be read."""
+
+    def some(first: int, last: int) -> list[Profile | GosnapError | OSError]:
+        found: list[Profile | GosnapError | OSError] = []
+        for path in paths[first:last]:
+            try:
+                found.append(_located(read.read_file(path, config.max_size), executable, config.buildid))
+            except (GosnapError, OSError) as e:
+                found.append(e)
+        return found
+
+    sizes = sum(os.stat(path).st_size for path in paths if os.path.exists(path)) if len(paths) > 1 else 0  # noqa: PTH110
+    return [one for part in together(some, ranges(len(paths), EXPANDED * sizes)) for one in part]
+
+
+def _usable(
+    read_in: list[Profile | GosnapError | OSError], paths: Sequence[str], what: str, notes: Notes
+) -> list[Profile]:
+    """What could be read; what could not is a note, or an error if it is all."""
+    usable = [p for p in read_in if isinstance(p, Profile)]
+    failed = [p for p in read_in if not isinstance(p, Profile)]
+    if not usable:
+        raise failed[0]
+    for e in failed:
+        notes.append(e.message if isinstance(e, GosnapError) else f"{e.filename}: {e.strerror}")
+    if failed:
+        notes.append(f"{len(usable)} of {len(paths)} {what} could be read; the answer is of these alone")
+    return usable
 
 
 def _merged(profiles: list[Profile]) -> Profile:
