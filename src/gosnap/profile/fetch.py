@@ -112,7 +112,9 @@ def _get(url: str, limit: int) -> bytes:
         with build_opener(*handlers).open(Request(shown, headers=headers), timeout=limit) as answer:
             body: bytes = answer.read(MOST_BYTES + 1)
     except HTTPError as e:
-        raise _refused(shown, e) from None
+        with e:
+            refused = _refused(shown, e)
+        raise refused from None
     except URLError as e:
         raise _lost(shown, e.reason, limit) from None
     except (OSError, ValueError) as e:
