@@ -12,13 +12,14 @@ plain data.
 Failures are a ``GosnapError``.
 """
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 from gosnap._version import __version__
 from gosnap.errors import GosnapError
 
+# typing and pathlib would be a third of the time that a small profile takes
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gosnap.heap.snapshot import Snapshot
     from gosnap.heap.views import View
 
@@ -28,7 +29,7 @@ __all__ = ["GosnapError", "Snapshot", "View", "__version__", "capture", "open"]
 def capture(
     target: int | str,
     *,
-    output: str | Path | None = None,
+    output: "str | Path | None" = None,
     force: bool = False,
     exe: str | None = None,
     fork: bool = False,
@@ -40,6 +41,8 @@ def capture(
     is replaced only with ``force``. ``fork``: stop the process only while it is cloned. ``contents``
     False: keep no heap bytes.
     """
+    from pathlib import Path
+
     from gosnap.heap.take import take
 
     out = Path(output) if output is not None else None
@@ -47,7 +50,7 @@ def capture(
     return open(view.extra["file"])
 
 
-def open(path: str | Path) -> "Snapshot":
+def open(path: "str | Path") -> "Snapshot":
     """Open a .gosnap file."""
     from gosnap.heap.snapshot import open_snapshot
 

@@ -3,15 +3,15 @@
 0 done, 1 error, 2 wrong usage, 3 a gate failed.
 """
 
-import argparse
-import contextlib
-import errno
 import os
 import sys
-from types import FrameType
 
 from gosnap._version import __version__
 from gosnap.errors import GosnapError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
 
 VERBS = {
     "ps": ("gosnap.commands.ps", "the Go processes here"),
@@ -22,10 +22,16 @@ VERBS = {
     "paths": ("gosnap.commands.paths", "why is it alive: paths from the roots to an object or to a type"),
     "goroutines": ("gosnap.commands.goroutines", "goroutines by stack; those that nothing can wake any more"),
     "spans": ("gosnap.commands.spans", "the allocator: size classes, free slots, waste, large objects"),
+    "top": ("gosnap.commands.top", "functions by memory, from a pprof profile, as `go tool pprof -top`"),
+    "flame": ("gosnap.commands.flame", "a flame graph of a profile: one page, folded stacks, or speedscope"),
     "info": ("gosnap.commands.info", "target, collector, self-checks, and where the RSS went"),
     "demo": ("gosnap.commands.demo", "build a small leaking Go program, capture it, explain"),
 }
 """verb -> (module, one line of help)."""
+ALIASES = {"text": "top"}
+"""Other names of verbs."""
+PPROF_REPORTS = {"top"}
+"""Verbs that pprof has as flags."""
 
 _USAGE = "usage: gosnap VERB TARGET [options]"
 
@@ -57,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
             sys.stdout.flush()
         return code
     except GosnapError as e:
-        return _fail(e.message, e.hint)
+        return _fail(e.message, e.hint, e.exit_code)
     except KeyboardInterrupt:
         return _fail("interrupted")
     except _Terminated as e:
@@ -70,6 +76,8 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as e:
         _silence()
         where = f"{e.filename}: " if e.filename else ""
+        import errno
+
         hint = "raise the limit of open files: `ulimit -n 256`" if e.errno == errno.EMFILE else ""
         return _fail(f"{where}{e.strerror or e}", hint)
     except MemoryError:
@@ -87,11 +95,22 @@ def _dispatch(arguments: list[str]) -> int:
     if arguments[0] in ("-V", "--version"):
         sys.stdout.write(f"gosnap {__version__}\n")
         return 0
-    verb = arguments[0]
+    if arguments[0].startswith("-"):
+        arguments = _pprof_style(arguments)
+    verb = ALIASES.get(arguments[0], arguments[0])
     if verb not in VERBS:
         sys.stderr.write(f"gosnap: {_unknown(verb)}\n{_USAGE}\n")
         return 2
     return _run(verb, arguments[1:])
+
+
+def _pprof_style(arguments: list[str]) -> list[str]:
+    """`-top -cum FILE`, as pprof has it, with the verb first: `top -cum FILE`; `-list=RE` as `list RE`."""
+    for i, word in enumerate(arguments):
+        name, given, value = word.lstrip("-").partition("=")
+        if word.startswith("-") and ALIASES.get(name, name) in PPROF_REPORTS:
+            return [name, *([value] if given else []), *arguments[:i], *arguments[i + 1 :]]
+    return arguments
 
 
 def _unknown(verb: str) -> str:
@@ -108,8 +127,20 @@ def _unknown(verb: str) -> str:
 def _run(verb: str, arguments: list[str]) -> int:
     import importlib
 
+    code: int
     name, summary = VERBS[verb]
     module = importlib.import_module(name)
+    if hasattr(module, "main"):
+        # a profile verb reads its own command line, which argparse cannot, and starts faster without it
+        if any(word in ("-h", "-help", "--help") for word in arguments):
+            from gosnap.commands.profile_flags import help_text
+
+            sys.stdout.write(help_text(verb, module.__doc__ or summary, module.USAGE))
+            return 0
+        code = module.main(arguments)
+        return code
+    import argparse
+
     parser = argparse.ArgumentParser(
         prog=f"gosnap {verb}", description=module.__doc__ or summary, allow_abbrev=False
     )
@@ -119,14 +150,16 @@ def _run(verb: str, arguments: list[str]) -> int:
     except SystemExit as e:
         return e.code if isinstance(e.code, int) else 2
     _end_in_order()
-    code: int = module.run(options)
+    code = module.run(options)
     return code
 
 
 def _silence() -> None:
     """What is still buffered for standard output cannot be written; exit must not try again."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
+    try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError, AttributeError):
+        pass
 
 
 class _Terminated(BaseException):
@@ -143,7 +176,7 @@ def _end_in_order() -> None:
     import signal
     import threading
 
-    def end(number: int, frame: FrameType | None) -> None:
+    def end(number: int, frame: "FrameType | None") -> None:
         if _importing(frame):
             # an exception in there would leave a lock of the import system held, which other threads would
             # wait for until the end of time
@@ -163,7 +196,7 @@ def _end_in_order() -> None:
                 return
 
 
-def _importing(frame: FrameType | None) -> bool:
+def _importing(frame: "FrameType | None") -> bool:
     """Whether a stack is inside of the import system."""
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
@@ -172,11 +205,13 @@ def _importing(frame: FrameType | None) -> bool:
     return False
 
 
-def _fail(message: str, hint: str = "") -> int:
+def _fail(message: str, hint: str = "", code: int = 1) -> int:
     if sys.stderr is not None:
-        with contextlib.suppress(OSError):
+        try:
             sys.stderr.write(f"gosnap: {_printable(message)}\n" + (f"  {_printable(hint)}\n" if hint else ""))
-    return 1
+        except OSError:
+            pass
+    return code
 
 
 def _printable(text: str) -> str:

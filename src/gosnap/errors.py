@@ -7,6 +7,8 @@ class GosnapError(Exception):
     ``hint`` says what to do next; it is printed on a line of its own.
     """
 
+    exit_code = 1
+
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
@@ -15,3 +17,9 @@ class GosnapError(Exception):
 
 class ReadError(GosnapError):
     """An address that the target does not map, or whose bytes were not captured."""
+
+
+class UsageError(GosnapError):
+    """The command line is wrong: exit code 2."""
+
+    exit_code = 2

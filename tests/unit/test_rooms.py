@@ -13,8 +13,9 @@ MAY_IMPORT = {
     "target": {"_kernels", "binary"},
     "goruntime": {"_kernels", "binary", "target"},
     "heap": {"_kernels", "binary", "target", "goruntime"},
-    "report": {"heap"},
-    "commands": {"report", "heap", "target"},
+    "profile": {"_kernels", "binary"},
+    "report": {"heap", "profile"},
+    "commands": {"report", "heap", "target", "profile"},
 }
 EVERYWHERE = {"errors", "_version"}
 

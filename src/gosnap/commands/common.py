@@ -93,6 +93,11 @@ def utf8(text: str) -> str:
 
 
 def write_file(path: Path, text: str, *, force: bool, source: str | None = None) -> None:
+    """The same as ``write_bytes``, of a text."""
+    write_bytes(path, utf8(text).encode(), force=force, source=source)
+
+
+def write_bytes(path: Path, data: bytes, *, force: bool, source: str | None = None) -> None:
     """A new file of mode 0600, whole or not at all; GosnapError where it cannot be, or exists and not
     ``force``.
 
@@ -107,8 +112,8 @@ def write_file(path: Path, text: str, *, force: bool, source: str | None = None)
     part = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as f:
-            f.write(utf8(text))
+        with os.fdopen(fd, "wb") as f:
+            f.write(data)
         part.replace(path)
     except OSError as e:
         with contextlib.suppress(OSError):

@@ -1,14 +1,20 @@
 """Canonical JSON of a view: the same keys in the same order in every run, integers only."""
 
-import json
-from typing import Any
+from __future__ import annotations
 
-from gosnap.heap.views import View
+import json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from gosnap.heap.views import View
+    from gosnap.profile.answers import ProfileView
 
 SCHEMA_VERSION = 1
 
 
-def to_document(view: View) -> dict[str, Any]:
+def to_document(view: View | ProfileView) -> dict[str, Any]:
     """The view as plain data, in the order in which it is printed."""
     return {
         "schema_version": SCHEMA_VERSION,
@@ -22,7 +28,7 @@ def to_document(view: View) -> dict[str, Any]:
     }
 
 
-def to_json(view: View) -> str:
+def to_json(view: View | ProfileView) -> str:
     """One object, indented, with a newline at the end."""
     return (
         json.dumps(to_document(view), ensure_ascii=False, indent=2, allow_nan=False, default=_refuse) + "\n"

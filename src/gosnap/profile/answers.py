@@ -1,0 +1,100 @@
+"""What a profile verb answers to programs: plain data in the envelope of all verbs."""
+
+from __future__ import annotations
+
+from gosnap.profile.graph import Graph
+from gosnap.profile.model import Profile
+from gosnap.profile.pipeline import Report
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+Row = dict[str, "Any"]
+
+
+class ProfileView:
+    """The answer of one verb; the attributes that ``gosnap.report.canonical`` writes.
+
+    ``snapshot`` says which profile it is of; ``checks`` is empty, there are none; ``left_out``: nodes that the
+    limits cut off.
+    """
+
+    __slots__ = ("checks", "extra", "kind", "left_out", "rows", "snapshot", "totals")
+
+    def __init__(
+        self, kind: str, snapshot: Row, totals: dict[str, int], rows: list[Row], left_out: dict[str, int], extra: Row
+    ) -> None:
+        self.kind = kind
+        self.snapshot = snapshot
+        self.checks: dict[str, int] = {}
+        self.totals = totals
+        self.rows = rows
+        self.left_out = left_out
+        self.extra = extra
+
+
+def text(raw: bytes) -> str:
+    """A string of a profile; bytes that are no UTF-8 are replaced."""
+    return raw.decode("utf-8", "replace")
+
+
+def about(profile: Profile) -> Row:
+    """Which profile it is."""
+    p = profile
+    raw = p.strings.raw
+    return {
+        "source": "profile",
+        "file": text(raw(p.mapping_file[0])) if p.mappings else "",
+        "build_id": text(raw(p.mapping_build_id[0])) if p.mappings else "",
+        "time_nanos": p.time_nanos,
+        "duration_nanos": p.duration_nanos,
+        "period": p.period,
+        "period_type": {"type": p.period_type[0], "unit": p.period_type[1]},
+        "sample_types": [{"type": t, "unit": u} for t, u in p.sample_types],
+        "samples": p.samples,
+    }
+
+
+def shown(report: Report) -> Row:
+    """Which values they are, and what was left out on purpose: for ``extra``."""
+    return {
+        "sample_type": {"type": report.sample_type, "unit": report.unit},
+        "granularity": report.granularity,
+        "filters": report.filters,
+    }
+
+
+def node_row(report: Report, graph: Graph, node: int) -> Row:
+    """A node by name, with its values as they are in the profile: neither scaled nor divided."""
+    nodes = graph.nodes
+    raw = nodes.profile.strings.raw
+    row: Row = {"name": text(graph.name(node))}
+    if nodes.name[node]:
+        row["function"] = text(raw(nodes.name[node]))
+    if nodes.file[node]:
+        row["file"] = text(raw(nodes.file[node]))
+    if nodes.line[node]:
+        row["line"] = nodes.line[node]
+    if nodes.address[node]:
+        row["address"] = f"{nodes.address[node]:#x}"
+    row["flat"], row["cum"] = graph.flat_value(node), graph.cum_value(node)
+    return row
+
+
+def top(report: Report, graph: Graph) -> ProfileView:
+    """What `gosnap top` shows, one row a node."""
+    inlining = graph.inlining()
+    rows = []
+    for node in graph.order:
+        row = node_row(report, graph, node)
+        row["inlined"] = ("no", "yes", "no", "partly")[inlining[node]]
+        rows.append(row)
+    return ProfileView(
+        "top",
+        about(report.profile),
+        {"total": report.total, "shown": graph.shown_total()},
+        rows,
+        {"rows": graph.original - len(graph.order) + graph.dropped_nodes},
+        shown(report),
+    )

@@ -1,0 +1,89 @@
+"""The lines above a profile's report, as pprof writes them (internal/report/report.go, as in Go 1.27)."""
+
+from __future__ import annotations
+
+import time
+
+from gosnap.profile.graph import Graph
+from gosnap.profile.names import base_name
+from gosnap.profile.pipeline import Report
+from gosnap.profile.units import absolute, label, percentage, scale, truncate
+
+MOST_OF_A_FILTER = 80
+"""Bytes of a filter that a heading shows."""
+
+
+def clean(name: bytes) -> str:
+    """A name as it is printed: what would steer a terminal is escaped, bytes that are no UTF-8 are replaced."""
+    text = name.decode("utf-8", "replace")
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _clean_text(text: str) -> str:
+    return clean(text.encode("utf-8", "surrogateescape"))
+
+
+def profile_labels(report: Report) -> list[str]:
+    """What the profile is: file, build ID, comments, type, time and duration, as far as it says."""
+    p = report.profile
+    lines = []
+    if p.mappings:
+        file = p.strings.text(p.mapping_file[0])
+        if file:
+            lines.append(f"File: {_clean_text(base_name(file))}")
+        build_id = p.strings.raw(p.mapping_build_id[0])
+        if build_id:
+            lines.append(f"Build ID: {clean(build_id)}")
+    for index in p.comments:
+        comment = p.strings.raw(index)
+        if not comment.startswith(b"#"):
+            # a comment may have lines of its own
+            lines += [clean(line) for line in comment.split(b"\n")]
+    if report.sample_type:
+        lines.append(f"Type: {_clean_text(report.sample_type)}")
+    if p.doc_url:
+        lines.append(f"Doc: {_clean_text(p.doc_url)}")
+    if p.time_nanos:
+        lines.append(f"Time: {time.strftime('%Y-%m-%d %H:%M:%S %Z', time.localtime(p.time_nanos // 10**9))}")
+    if p.duration_nanos:
+        duration = label(p.duration_nanos, "nanoseconds")
+        nanos, unit = scale(report.total, report.unit, "nanoseconds")
+        ratio = ""
+        if unit == "ns" and nanos:
+            ratio = f"({percentage(truncate(nanos), p.duration_nanos)})"
+        lines.append(f"Duration: {duration}, Total samples = {report.value(report.total)} {ratio}")
+    return lines
+
+
+def report_labels(report: Report, graph: Graph, *, full: bool = False) -> list[str]:
+    """What the profile is, which filters are in force, and how much of it is shown.
+
+    ``full``: for pictures, with edges that were dropped, and always with what the profile is.
+    """
+    lines = profile_labels(report) if full or not report.config.compact_labels else []
+    if report.filters:
+        lines.append("Active filters:")
+        for text in report.filters:
+            raw = text.encode("utf-8", "surrogateescape")
+            cut = clean(raw[:MOST_OF_A_FILTER]) + "…" if len(raw) > MOST_OF_A_FILTER else clean(raw)
+            lines.append(f"   {cut}")
+    total, shown, count = report.total, graph.shown_total(), len(graph.order)
+    lines.append(
+        f"Showing nodes accounting for {report.value(shown)}, {percentage(shown, total).strip()}"
+        f" of {report.value(total)} total"
+    )
+    if total:
+        if graph.dropped_nodes:
+            lines.append(_dropped(report, graph.dropped_nodes, "node", "cum", report.nodefraction))
+        if full and graph.dropped_edges:
+            lines.append(_dropped(report, graph.dropped_edges, "edge", "freq", report.edgefraction))
+        if 0 < count < graph.original:
+            lines.append(f"Showing top {count} nodes out of {graph.original}")
+    return lines
+
+
+def _dropped(report: Report, count: int, what: str, weight: str, fraction: float) -> str:
+    limit = report.value(absolute(truncate(float(report.total) * fraction)))
+    return f"Dropped {count} {what}{'s' if count > 1 else ''} ({weight} <= {limit})"
