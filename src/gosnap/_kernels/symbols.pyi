@@ -1,4 +1,4 @@
-"""Program counters to functions, files and lines by Go's own tables, and stacks to the locations of a profile.
+"""Program counters to functions, files and lines by Go's tables, and stacks to a profile's locations.
 
 Sources: runtime/symtab.go, runtime/symtabinl.go, runtime/pprof/proto.go (Go 1.21 to 1.27). Nothing in the
 tables is trusted: an offset that leads out of them means "not known". Loops run without the GIL.
