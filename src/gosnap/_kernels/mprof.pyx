@@ -21,8 +21,8 @@ cdef struct Words:
     Py_ssize_t cap
 
 
-cdef bint push(Words *w, const uint64_t *values, Py_ssize_t n) noexcept nogil:
-    """Append; False where there is no memory."""
+cdef bint push(Words *w, const void *values, Py_ssize_t n) noexcept nogil:
+    """Append n words; False where there is no memory."""
     cdef Py_ssize_t cap
     cdef uint64_t *grown
     if w.n + n > w.cap:
@@ -108,8 +108,6 @@ cdef class Chain:
         """1 for memory that is not there; -1 no bucket, -2 a loop, -3 more than allowed, -4 no memory."""
         cdef const uint8_t *p
         cdef uint64_t at, nstk, size, total, link
-        cdef Py_ssize_t i
-        cdef uint64_t word
         while self.next:
             at = self.next
             p = self.part(space, at, self.header)
@@ -135,10 +133,8 @@ cdef class Chain:
                 self.steps = 0
             if not push(&self.address, &at, 1) or not push(&self.size, &size, 1):
                 return -4
-            for i in range(<Py_ssize_t>nstk):
-                word = load64(p + self.header + 8 * i)
-                if not push(&self.pcs, &word, 1):
-                    return -4
+            if not push(&self.pcs, p + self.header, <Py_ssize_t>nstk):
+                return -4
             link = <uint64_t>self.pcs.n
             if not push(&self.start, &link, 1) or self.count(p + self.header + 8 * nstk, size) < 0:
                 return -4

@@ -66,6 +66,12 @@ class Pclntab:
         around it, without wrappers (runtime/pprof's runtime_expandFinalInlineFrame). None where it was not
         inlined, or is not in this module."""
 
+def distinct(values: _U64, found: _U64, row: _U32) -> int:
+    """The different ones of ``values`` (u64[n]) into ``found``, in the order in which they come first;
+    ``row``: where each value is in it. Returns how many there are. ValueError where the output is smaller
+    than the input.
+    """
+
 class Folder:
     """Joins pcs to locations as runtime/pprof's profileBuilder does: a call with all that was inlined into it
     is one location, which later stacks that come to the same pc use again.

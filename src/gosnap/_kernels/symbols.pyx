@@ -6,6 +6,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy
 
+from gosnap._kernels.memory cimport HASH
+
 cdef enum:
     PCDATA_INLINE = 2
     FUNCDATA_INLINE = 3
@@ -237,6 +239,32 @@ cdef class Pclntab:
             frame = self.outer(&f, tree, frame)
             depth += 1
         return out
+
+
+def distinct(const uint64_t[::1] values not None, uint64_t[::1] found not None, uint32_t[::1] row not None):
+    cdef Py_ssize_t i, n = values.shape[0], cap = 1024
+    cdef uint64_t slot
+    cdef uint32_t count = 0, *table
+    if found.shape[0] < n or row.shape[0] < n or n >= 0x7FFFFFFF:
+        raise ValueError("distinct: output too small")
+    while cap < 2 * n:
+        cap *= 2
+    # holds 1 + a row of `found`; never more than half full
+    table = <uint32_t *>calloc(cap, 4)
+    if table == NULL:
+        raise MemoryError
+    with nogil:
+        for i in range(n):
+            slot = ((values[i] * HASH) >> 20) & <uint64_t>(cap - 1)
+            while table[slot] and found[table[slot] - 1] != values[i]:
+                slot = (slot + 1) & <uint64_t>(cap - 1)
+            if not table[slot]:
+                found[count] = values[i]
+                count += 1
+                table[slot] = count
+            row[i] = table[slot] - 1
+    free(table)
+    return count
 
 
 cdef struct Rows:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gosnap._kernels.symbols import Folder, Pclntab
+from gosnap._kernels.symbols import Folder, Pclntab, distinct
 from gosnap.errors import GosnapError
 from gosnap.goruntime.program import GoProgram
 
@@ -177,8 +177,8 @@ def _text(table: bytes | memoryview, offset: int) -> str:
 
 def _intern(offsets: npt.NDArray[np.integer], known: dict[str, int], text: Callable[[int], str]) -> U32:
     """Rows in ``known`` for offsets in a table of texts."""
-    distinct, inverse = np.unique(offsets, return_inverse=True)
-    rows = [known.setdefault(text(o), len(known)) for o in distinct.tolist()]
+    several, inverse = np.unique(offsets, return_inverse=True)
+    rows = [known.setdefault(text(o), len(known)) for o in several.tolist()]
     return np.array(rows, np.uint32)[inverse]
 
 
@@ -193,9 +193,11 @@ def call_sites(program: GoProgram, start: I64, pcs: U64) -> CallSites:
     """The locations of stacks of return addresses: stack i is pcs[start[i]:start[i + 1]], innermost first."""
     symbols = Symbols(program)
     tails = _Tails(symbols, start, pcs)
-    distinct, inverse = np.unique(np.concatenate([pcs, tails.pcs]), return_inverse=True)
-    rows: U32 = inverse.astype(np.uint32)
-    r = symbols.resolve(distinct)
+    every = np.concatenate([pcs, tails.pcs])
+    rows = np.zeros(len(every), np.uint32)
+    found = np.zeros(len(every), np.uint64)
+    pcs_known = found[: distinct(every, found, rows)]
+    r = symbols.resolve(pcs_known)
     minor = program.minor or 1 << 16
     prefixes = ("runtime.", "internal/runtime/") if minor >= _HIDES_INTERNAL else ("runtime.",)
     hidden = np.array([n.startswith(prefixes) for n in r.names], bool)[r.bare]
@@ -209,7 +211,7 @@ def call_sites(program: GoProgram, start: I64, pcs: U64) -> CallSites:
     goexit = np.array([n == "runtime.goexit" for n in r.names], np.uint8)[r.name]
     folded = Folder(r.entry, key, r.inlined).fold(stack_start, stack, goexit)
     line_start, frames, of_stack, locations = (np.frombuffer(c, "<u4") for c in folded)
-    return _sites(program, r, distinct, _Folded(line_start, frames, of_stack, locations))
+    return _sites(program, r, pcs_known, _Folded(line_start, frames, of_stack, locations))
 
 
 def _strip(start: I64, hidden: npt.NDArray[np.bool_]) -> I64:
@@ -226,8 +228,8 @@ class _Tails:
     def __init__(self, symbols: Symbols, start: I64, pcs: U64) -> None:
         some = np.flatnonzero(start[1:] > start[:-1])
         last = pcs[start[1:][some] - 1] if len(some) else np.zeros(0, np.uint64)
-        distinct, inverse = np.unique(last, return_inverse=True)
-        pieces = [symbols.outward(pc) for pc in distinct.tolist()]
+        ends, inverse = np.unique(last, return_inverse=True)
+        pieces = [symbols.outward(pc) for pc in ends.tolist()]
         lengths = np.array([-1 if p is None else len(p) for p in pieces], np.int64)
         begins = np.concatenate([[0], np.cumsum(np.maximum(lengths, 0))]).astype(np.int64)
         self.pcs = np.array([pc for p in pieces if p is not None for pc in p], np.uint64)
@@ -276,24 +278,25 @@ def _sites(
     inner = frames[begins[:-1]]
     function = r.name[frames]
     # functions in the order in which they are met; the first line of each says where it is
-    distinct, first, inverse = np.unique(function, return_index=True, return_inverse=True)
-    order = np.argsort(first, kind="stable")
-    rank = np.zeros(len(order), np.uint32)
-    rank[order] = np.arange(len(order), dtype=np.uint32)
-    met = frames[first[order]]
+    met = np.zeros(len(function), np.uint64)
+    rank = np.zeros(len(function), np.uint32)
+    met = met[: distinct(function.astype(np.uint64), met, rank)]
+    first = np.full(len(met), len(rank), np.int64)
+    np.minimum.at(first, rank, np.arange(len(rank)))
+    where = frames[first]
     mapping, executable = _mapping_of(program, pcs[inner])
     named = np.array([bool(n) for n in r.names], bool)
     filed = np.array([bool(f) for f in r.files], bool)
     known = named[r.name] & filed[r.file] & (r.line != 0)
     incomplete = np.logical_or.reduceat(~known[frames], begins[:-1]) if len(inner) else np.zeros(0, bool)
     return CallSites(
-        name=[r.names[i] for i in distinct[order].tolist()],
-        file=[r.files[i] for i in r.file[met].tolist()],
-        start_line=r.start_line[met].astype(np.int64),
+        name=[r.names[i] for i in met.tolist()],
+        file=[r.files[i] for i in r.file[where].tolist()],
+        start_line=r.start_line[where].astype(np.int64),
         address=r.call[inner],
         mapping=mapping,
         line_start=begins,
-        line_function=rank[inverse],
+        line_function=rank,
         line=r.line[frames],
         stack_start=folded.stack_start.astype(np.int64),
         stack=folded.stack,

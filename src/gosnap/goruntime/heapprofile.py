@@ -118,7 +118,7 @@ def check_profiled(label: str, state: State) -> None:
         raise GosnapError(
             f"{label}: its memory profile is empty: nothing was sampled yet "
             f"(one sample per {state.rate:,} bytes allocated)",
-            "wait until it has allocated more; `gosnap capture` and `gosnap types FILE.gosnap` show all objects",
+            "wait until it has allocated more; `gosnap capture`, then `gosnap types FILE` show all objects",
         )
 
 
