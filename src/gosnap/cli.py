@@ -23,6 +23,7 @@ VERBS = {
     "goroutines": ("gosnap.commands.goroutines", "goroutines by stack; those that nothing can wake any more"),
     "spans": ("gosnap.commands.spans", "the allocator: size classes, free slots, waste, large objects"),
     "info": ("gosnap.commands.info", "target, collector, self-checks, and where the RSS went"),
+    "proto": ("gosnap.commands.proto", "the memory profile of a process or snapshot as a pprof file"),
     "demo": ("gosnap.commands.demo", "build a small leaking Go program, capture it, explain"),
 }
 """verb -> (module, one line of help)."""
