@@ -25,6 +25,7 @@ VERBS = {
     "top": ("gosnap.commands.top", "functions by memory, from a pprof profile, as `go tool pprof -top`"),
     "flame": ("gosnap.commands.flame", "a flame graph of a profile: one page, folded stacks, or speedscope"),
     "info": ("gosnap.commands.info", "target, collector, self-checks, and where the RSS went"),
+    "proto": ("gosnap.commands.proto", "the memory profile of a process or snapshot as a pprof file"),
     "demo": ("gosnap.commands.demo", "build a small leaking Go program, capture it, explain"),
 }
 """verb -> (module, one line of help)."""

@@ -14,7 +14,7 @@ PROFILES = ("heap", "allocs", "goroutine", "goroutineleak")
 
 def run(options: argparse.Namespace) -> int:
     """Fetch and write them; the exit code."""
-    from gosnap.commands.common import write_bytes
+    from gosnap.commands.common import write_file
     from gosnap.profile import fetch, read
 
     folder = Path(options.output or f"gosnap-{fetch.host(options.target)}")
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     paths = []
     for name, body in found:
         path = folder / f"{name}.pb.gz"
-        write_bytes(path, body, force=options.force)
+        write_file(path, body, force=options.force)
         paths.append(path)
     if options.quiet:
         sys.stdout.write("".join(f"{path}\n" for path in paths))

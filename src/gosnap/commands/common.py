@@ -92,12 +92,7 @@ def utf8(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def write_file(path: Path, text: str, *, force: bool, source: str | None = None) -> None:
-    """The same as ``write_bytes``, of a text."""
-    write_bytes(path, utf8(text).encode(), force=force, source=source)
-
-
-def write_bytes(path: Path, data: bytes, *, force: bool, source: str | None = None) -> None:
+def write_file(path: Path, data: str | bytes, *, force: bool, source: str | None = None) -> None:
     """A new file of mode 0600, whole or not at all; GosnapError where it cannot be, or exists and not
     ``force``.
 
@@ -108,12 +103,12 @@ def write_bytes(path: Path, data: bytes, *, force: bool, source: str | None = No
     if path.exists() and not force:
         raise GosnapError(f"{path}: exists already", "give another name with -o, or --force to replace it")
     if source is not None and path.exists() and path.samefile(source):
-        raise GosnapError(f"{path}: is the snapshot itself", "give another name with -o")
+        raise GosnapError(f"{path}: is the file that is read", "give another name with -o")
     part = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(fd, "wb") as f:
-            f.write(data)
+            f.write(utf8(data).encode() if isinstance(data, str) else data)
         part.replace(path)
     except OSError as e:
         with contextlib.suppress(OSError):
