@@ -24,6 +24,7 @@ func labelled() {
 		keepAndWait(&ready, forever, depth)
 	}
 	for i := 0; i < 24; i++ {
+		i := i
 		ready.Add(1)
 		labels := pprof.Labels("tenant", fmt.Sprint("t", i%4), "endpoint", []string{"/list", "/put"}[i%2])
 		if i%6 == 0 {

@@ -29,9 +29,9 @@ func init() {
 	add("names", "names that are not ASCII, with dots and percent signs in paths, and one very long", func() { keep(names.All()) })
 }
 
-// Initialised before main, by calls that init functions of the runtime's own making hold.
+// Initialised before main, by an init function that the compiler writes.
 var (
-	table  = fill(300)
+	table  = fill(30)
 	lookup = map[string][]int{"a": row(10), "b": row(20)}
 	_      = table
 )
@@ -47,6 +47,6 @@ func fill(n int) [][]int {
 //go:noinline
 func row(n int) []int { return make([]int, n+1) }
 
-func init() { lookup["c"] = row(1000) }
+func init() { lookup["c"] = row(100) }
 
-func init() { lookup["d"] = func() []int { return row(2000) }() }
+func init() { lookup["d"] = func() []int { return row(200) }() }

@@ -1,0 +1,151 @@
+"""``go tool pprof`` of the pinned Go version as an oracle, and what may differ from it.
+
+The program is built once from the toolchain's own sources and run as such: ``go tool`` costs more at start-up than
+the report. Nothing of the user's surroundings reaches it: an empty home, no PATH (so no browser and no Graphviz), no
+proxy, UTC. Its answers are kept on disk by the contents of its files, its arguments and its own contents.
+
+``normalise`` is the whole list of what may differ.
+"""
+
+import concurrent.futures
+import functools
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import gotool
+
+VERSION = "1.26.6"
+"""The Go version whose pprof is the oracle."""
+AT_ONCE = 2
+"""How many of it may run at a time."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command line tool said."""
+
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+
+@functools.cache
+def binary() -> Path:
+    """The pprof program, built on first use."""
+    path = gotool.cache_dir() / "targets" / f"pprof-{VERSION}" / "pprof"
+    if path.exists():
+        return path
+    with gotool._locked(f"build-pprof-{VERSION}"):
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_suffix(".part")
+            root = gotool.toolchain(VERSION)
+            environment = gotool.go_env(VERSION) | {"GOFLAGS": "-buildvcs=false"}
+            command = [str(root / "bin" / "go"), "build", "-o", str(part), "cmd/pprof"]
+            gotool._run(command, f"go{VERSION} build cmd/pprof", cwd=root / "src", env=environment)
+            part.rename(path)
+    return path
+
+
+@functools.cache
+def home() -> Path:
+    """An empty directory: where pprof runs, and what it takes for the user's."""
+    path = Path(tempfile.gettempdir()) / f"gosnap-pprof-home-{os.getuid()}"
+    path.mkdir(exist_ok=True, mode=0o700)
+    return path
+
+
+def environment() -> dict[str, str]:
+    """All that pprof sees of the outside."""
+    return {
+        "HOME": str(home()),
+        "PPROF_TMPDIR": str(home()),
+        "PPROF_BINARY_PATH": str(home()),
+        "PATH": "",
+        "TZ": "UTC",
+        "LC_ALL": "C.UTF-8",
+        # The profiles are small; more threads only cost.
+        "GOMAXPROCS": "1",
+    }
+
+
+@functools.cache
+def _digest(path: str, size: int, mtime: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _of_file(path: str) -> str:
+    found = os.stat(path)
+    return _digest(path, found.st_size, found.st_mtime_ns)
+
+
+def _key(arguments: Sequence[str]) -> str:
+    """Files by what they hold, so that the same profile in another place is the same question."""
+    parts = [_of_file(str(binary()))]
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        path = value if equals and argument.startswith("-") else argument
+        parts.append(f"{name}={_of_file(path)}" if path and Path(path).is_file() else argument)
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _kept(arguments: Sequence[str]) -> Path:
+    key = _key(arguments)
+    return gotool.cache_dir() / "oracle" / key[:2] / key[2:34]
+
+
+def run(arguments: Sequence[str], *, fresh: bool = False) -> Done:
+    """What ``pprof ARGUMENTS`` says; ``fresh`` asks it again, for what it says in no fixed order."""
+    kept = _kept(arguments)
+    if not fresh and kept.exists():
+        head, _, body = zlib.decompress(kept.read_bytes()).partition(b"\n")
+        said = json.loads(head)
+        return Done(said["code"], body[: said["stdout"]], body[said["stdout"] :])
+    done = subprocess.run(
+        [binary(), *arguments],
+        check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env=environment(),
+        cwd=home(),
+        timeout=300,
+    )
+    answer = Done(done.returncode, done.stdout, done.stderr)
+    if not fresh:
+        head = json.dumps({"code": answer.code, "stdout": len(answer.stdout)}).encode()
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        part = kept.with_name(f"{kept.name}.{os.getpid()}.part")
+        part.write_bytes(zlib.compress(head + b"\n" + answer.stdout + answer.stderr, 1))
+        part.rename(kept)
+    return answer
+
+
+def prefetch(questions: Iterable[Sequence[str]]) -> int:
+    """Ask all of these that were not asked before, two at a time; how many had to be asked."""
+    missing = [q for q in questions if not _kept(q).exists()]
+    binary()
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        for _ in pool.map(run, missing):
+            pass
+    return len(missing)
+
+
+def normalise(text: str) -> str:
+    """What both are put through before they are compared: nothing but the following.
+
+    - Spaces at the end of a line are taken off. pprof's heading of ``tree`` ends in a space, two tabs and a space,
+      which editors and copies of a terminal lose.
+    """
+    return re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
