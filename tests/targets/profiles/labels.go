@@ -10,9 +10,8 @@ import (
 
 func init() {
 	programs["labels"] = program{
-		about:      "goroutines that work and wait under labels; heap profiles carry none, goroutine profiles do",
-		steps:      []step{{"heap", labelled}},
-		goroutines: true,
+		about: "goroutines that work and wait under labels; heap profiles carry none, goroutine profiles do",
+		steps: []step{{"heap", labelled}},
 	}
 }
 

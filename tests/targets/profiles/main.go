@@ -8,12 +8,14 @@
 //
 // A case is one or more steps. Written to DIR, after a collection, with the collector off:
 //
-//	start.pb.gz       the heap profile before the first step
+//	start.pb.gz       the heap profile before the first step, and start.txt the same as text
+//	begun.pb.gz       the goroutine profile before the first step, and begun.txt the same as text
 //	STEP.pb.gz        the heap profile after a step; the last one is called heap
 //	heap.txt          the last one as text (debug=1)
 //	allocs.pb.gz      the allocs profile
 //	goroutine.pb.gz   the goroutine profile, with labels
 //	goroutine.txt     the same as text
+//	leaked.pb.gz      the goroutineleak profile, where the runtime has one
 //	records.json      runtime.MemProfile's own records of the last step, and what the runtime says of itself
 package main
 
@@ -32,8 +34,6 @@ type step struct {
 type program struct {
 	about string
 	steps []step
-	// goroutines says that the goroutines of the case are part of it.
-	goroutines bool
 }
 
 var programs = map[string]program{}
@@ -67,6 +67,9 @@ func main() {
 	}
 	settle()
 	writeHeap(*dir, "start")
+	write(*dir, "start.txt", "heap", 1)
+	write(*dir, "begun.pb.gz", "goroutine", 0)
+	write(*dir, "begun.txt", "goroutine", 1)
 	for _, s := range p.steps {
 		s.do()
 		settle()

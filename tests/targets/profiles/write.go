@@ -35,6 +35,9 @@ func writeRest(dir string) {
 	write(dir, "goroutine.pb.gz", "goroutine", 0)
 	write(dir, "goroutine.txt", "goroutine", 1)
 	writeRecords(dir, records)
+	if pprof.Lookup("goroutineleak") != nil {
+		write(dir, "leaked.pb.gz", "goroutineleak", 0) // last: it collects
+	}
 }
 
 func allRecords() []runtime.MemProfileRecord {
