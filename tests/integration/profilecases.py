@@ -263,7 +263,7 @@ def _filled(text: str, words: dict[str, str]) -> str:
     return text
 
 
-# name: what is wrong with a combination is told by it. The second column is pprof's command line without its sources;
+# The second column is pprof's command line without its sources;
 # {leaf} {mid} {root} are functions of the profile as regular expressions, {file} a source file, {size} a value of the
 # label "bytes", {base} the earlier profile, {base} alone a second source.
 _TABLE = r"""
@@ -383,7 +383,7 @@ peek-runtime            peek=^runtime\. -cum -alloc_objects
 peek-lines              peek={mid} -lines
 peek-files              peek={file} -files
 peek-none               peek=no_such_function
-peek-focus              peek={leaf} -focus={root} -ignore={mid}
+peek-focus              peek={mid} -focus={leaf} -hide=^runtime\.
 peek-base               peek={mid} -base={base}
 traces                  traces
 traces-alloc            traces -alloc_space
@@ -393,7 +393,7 @@ traces-addresses        traces -addresses -noinlines
 traces-files            traces -files -hide=^runtime\.
 traces-tagfocus         traces -tagfocus=bytes={size}b -alloc_objects
 traces-taghide          traces -taghide=bytes|tenant
-traces-tagshow          traces -tagshow=endpoint|byt
+traces-tagshow          traces -tagshow=^ten
 traces-unit             traces -unit=kb -alloc_space
 traces-base             traces -base={base}
 traces-diff-base        traces -diff_base={base} -focus={leaf}
@@ -403,7 +403,7 @@ tags                    tags
 tags-alloc              tags -alloc_space
 tags-objects            tags -alloc_objects -unit=auto
 tags-unit               tags -unit=kb
-tags-tagshow            tags -tagshow=^byt|ten
+tags-tagshow            tags -tagshow=^ten
 tags-taghide            tags -taghide=bytes
 tags-focus              tags -focus={mid}
 tags-tagfocus           tags -tagfocus=bytes=64b:
@@ -427,7 +427,7 @@ comments-added          comments -add_comment=hello
 list-leaf               list={leaf}
 list-mid                list={mid} -alloc_space
 list-main               list=main\.
-list-file               list={file} -inuse_objects
+list-root               list={root} -inuse_objects
 list-unit               list={leaf} -unit=kb -alloc_space
 list-focus              list=main -focus={mid}
 list-base               list={mid} -base={base}
