@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,10 +142,90 @@ def prefetch(questions: Iterable[Sequence[str]]) -> int:
     return len(missing)
 
 
-def normalise(text: str) -> str:
-    """What both are put through before they are compared: nothing but the following.
+def normalise(text: str, verb: str, flags: Sequence[str] = ()) -> str:
+    """What both are put through before they are compared: nothing but where pprof has no fixed answer.
 
-    - Spaces at the end of a line are taken off. pprof's heading of ``tree`` ends in a space, two tabs and a space,
-      which editors and copies of a terminal lose.
+    It sorts by |flat| (or |cum|) and by name, and what is equal in both comes in the order of a hash table, another
+    one in each run. That happens where different nodes have one name. So, for each of these alone:
+
+    - ``top`` and ``text``: adjacent rows with the same name and the same flat (with ``-cum``: the same cum) are
+      sorted, and their sums (``sum%``) blanked. With ``-files``, a function's first line is part of a node, so a file
+      has many rows; without it, no two rows have one name.
+    - ``tree`` and ``peek``: adjacent blocks whose nodes have the same name and flat or cum are sorted likewise.
+    - ``tags``: adjacent values of a label with the same number, but for its sign, are sorted: a tie of +20 and -20 in
+      a comparison.
+    - ``dot`` and ``callgrind`` with ``-call_tree``, where a function has a node for each of its stacks: numbers of
+      nodes are taken off, and lines sorted.
     """
-    return re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
+    call_tree = "-call_tree" in flags
+    number = 3 if "-cum" in flags else 1
+    if verb in ("top", "text"):
+        return _sorted_runs(text.split("\n"), lambda line: _row_key(line, number), _row_shown)
+    if verb in ("tree", "peek"):
+        blocks = re.split(r"(?m)(?=^-+\+-+\n)", text)
+        return _sorted_runs(blocks, lambda block: _block_key(block, number), _block_shown, joined="")
+    if verb == "tags":
+        return _sorted_runs(text.split("\n"), _tag_key, str)
+    if verb == "dot" and call_tree:
+        return "\n".join(sorted(re.sub(r"\bN\d+(_\d+)*\b|\bnode\d+\b", "N", text).split("\n")))
+    if verb == "callgrind" and call_tree:
+        # fn=(12) name [3/4]: the first number is how later lines name it, the second tells nodes of a name apart
+        bare = re.sub(r"(?m)^(c?f[nl])=\(\d+\)|\[\d+/\d+\]", r"\1", text)
+        return "\n".join(sorted(re.sub(r"(?m)^(calls=\d+ |)[-+*]\S*", r"\1", bare).split("\n")))
+    return text
+
+
+_INLINE = r"(?: \(inline\)| \(partial-inline\)|)"
+_ROW = re.compile(rf"( *\S+ +\S+%) +(\S+%)( +\S+ +\S+%)  (.*?)({_INLINE})")
+_NODE = re.compile(rf"(?m)^( *\S+ +\S+%) +(\S+%)( +\S+ +\S+%) +\| (.*?)({_INLINE})$")
+_TAG = re.compile(r" *-?(\S+) \( *(\S+%)\): ")
+
+
+def _row_key(line: str, number: int) -> tuple[str, ...] | None:
+    found = _ROW.fullmatch(line)
+    return found and (found[4], found[number])
+
+
+def _row_shown(line: str) -> str:
+    found = _ROW.fullmatch(line)
+    assert found
+    return f"{found[1]} {'':>6}{found[3]}  {found[4]}{found[5]}"
+
+
+def _block_key(block: str, number: int) -> tuple[str, ...] | None:
+    found = _NODE.search(block)
+    return found and (found[4], found[number])
+
+
+def _block_shown(block: str) -> str:
+    return _NODE.sub(rf"\1 {'':>6}\3 | \4\5", block)
+
+
+def _tag_key(line: str) -> tuple[str, ...] | None:
+    found = _TAG.match(line)
+    return found and (found[1], found[2])
+
+
+def _sorted_runs(
+    parts: list[str],
+    key: Callable[[str], tuple[str, ...] | None],
+    shown: Callable[[str], str],
+    joined: str = "\n",
+) -> str:
+    """Sort what stands beside each other and has the same key; where there is none, nothing is moved."""
+    out: list[str] = []
+    run: list[str] = []
+
+    def end() -> None:
+        out.extend(sorted(map(shown, run)) if len(run) > 1 else run)
+        run.clear()
+
+    last = None
+    for part in parts:
+        this = key(part)
+        if this is None or this != last:
+            end()
+        run.append(part)
+        last = this
+    end()
+    return joined.join(out)

@@ -16,20 +16,19 @@ import argparse
 import concurrent.futures
 import functools
 import hashlib
-import json
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import gotool
 import pproforacle
 import profileproto
+
+import gotool
 
 DEFAULT_RATE = 524288
 """runtime.MemProfileRate where nobody sets it."""
@@ -176,7 +175,9 @@ PROFILES = [Profile(recipe, file) for recipe in RECIPES for file in recipe.files
 
 def missing_tool(recipe: Recipe) -> str:
     """Why this recipe cannot be made here; empty if it can."""
-    if BUILDS[recipe.build][1].get("CGO_ENABLED") == "1" and not (shutil.which("gcc") or shutil.which("clang")):
+    if BUILDS[recipe.build][1].get("CGO_ENABLED") == "1" and not (
+        shutil.which("gcc") or shutil.which("clang")
+    ):
         return f"{recipe.name}: cgo needs a C compiler, and neither gcc nor clang is on PATH"
     return ""
 
@@ -451,7 +452,7 @@ topproto-focus          topproto -focus={mid} -alloc_space
 dot                     dot
 dot-nodecount           dot -nodecount=12 -cum
 dot-lines               dot -lines -alloc_space
-dot-call-tree           dot -call_tree -nodecount=20
+dot-call-tree           dot -call_tree -nodecount=0 -nodefraction=0.02
 dot-focus               dot -focus={mid} -edgefraction=0.01
 dot-taghide             dot -taghide=bytes
 dot-diff-base           dot -diff_base={base}
@@ -476,7 +477,9 @@ def _print_all() -> None:
     print(f"{len(PROFILES)} profiles (name, case, Go, rate, build, file)")
     for profile in PROFILES:
         recipe = profile.recipe
-        print(f"  {profile.name:32} {recipe.case:11} {recipe.go:8} {recipe.rate:>7} {recipe.build:9} {profile.file}")
+        print(
+            f"  {profile.name:32} {recipe.case:11} {recipe.go:8} {recipe.rate:>7} {recipe.build:9} {profile.file}"
+        )
     print(f"\n{len(COMBINATIONS)} combinations (name, arguments of pprof before the sources)")
     for line in _TABLE.strip().splitlines():
         name, _, command = line.partition(" ")

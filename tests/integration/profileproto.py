@@ -105,9 +105,9 @@ def interesting(profile: Any) -> dict[str, str]:
 
     ``leaf`` is the function that allocates most, ``mid`` one that most stacks lead through without ending there,
     ``root`` the outermost one of most stacks, ``file`` the base name of mid's file, ``size`` a value of the bytes
-    label that occurs. Functions of the program's own packages come first, main.main and the writing of profiles after them, those of
-    the standard library next and the runtime's last. Where the profile has no symbols they are names that match
-    nothing.
+    label that occurs. Functions of the program's own packages come first, main.main and the writing of profiles after
+    them, what runs before main next, then the standard library and the runtime. Where the profile has no symbols they
+    are names that match nothing.
     """
     leaves: Counter[str] = Counter()
     mids: Counter[str] = Counter()
@@ -147,7 +147,7 @@ def _rank(name: str) -> int:
     if name in ("main.main", "main.write", "main.writeHeap", "main.writeRest", "main.settle"):
         return 1
     if name.startswith(("main.", "gosnap.test/", "example.com/")):
-        return 2 if ".init" in name else 0
+        return 2 if ".init" in name or "/globals." in name else 0
     return 4 if name.startswith(("runtime.", "internal/runtime/", "unicode.")) or ".init" in name else 3
 
 
