@@ -1,7 +1,7 @@
 """Our command line beside pprof's: the same question, asked in this process.
 
-Starting an interpreter for each of thousands of command lines would cost more than all the reports. What a process of
-its own says is compared with what it says here in ``test_profile_against_pprof.py``.
+Starting an interpreter for each of thousands of command lines would cost more than all the reports. What a
+process of its own says is compared with what it says here in ``test_profile_against_pprof.py``.
 """
 
 import contextlib
@@ -61,12 +61,14 @@ def _surroundings() -> Iterator[None]:
 
 
 def run(words: Sequence[str]) -> Done:
-    """What ``gosnap WORDS`` says. An exception that would end it with a traceback is a part of stderr; code 70."""
+    """What ``gosnap WORDS`` says. A traceback stands in stderr, under code 70."""
     from gosnap.cli import main
 
     def opened() -> io.TextIOWrapper:
         # A real file: what writes to the descriptor is caught as well as what writes to sys.stdout.
-        return io.TextIOWrapper(tempfile.TemporaryFile("w+b"), encoding="utf-8", newline="\n")
+        return io.TextIOWrapper(
+            tempfile.TemporaryFile("w+b"), encoding="utf-8", errors="surrogateescape", newline=""
+        )
 
     with opened() as out, opened() as err, _surroundings():
         kept = sys.stdout, sys.stderr
@@ -81,6 +83,6 @@ def run(words: Sequence[str]) -> Done:
         said = []
         for file in (out, err):
             file.flush()
-            file.buffer.seek(0)
-            said.append(file.buffer.read())
+            file.seek(0)
+            said.append(file.read().encode(errors="surrogateescape"))
     return Done(code, said[0], said[1])

@@ -1,8 +1,9 @@
 """``go tool pprof`` of the pinned Go version as an oracle, and what may differ from it.
 
-The program is built once from the toolchain's own sources and run as such: ``go tool`` costs more at start-up than
-the report. Nothing of the user's surroundings reaches it: an empty home, no PATH (so no browser and no Graphviz), no
-proxy, UTC. Its answers are kept on disk by the contents of its files, its arguments and its own contents.
+The program is built once from the toolchain's own sources and run as such: ``go tool`` costs more at start-up
+than the report. Nothing of the user's surroundings reaches it: an empty home, no PATH (so no browser and no
+Graphviz), no proxy, UTC. Its answers are kept on disk by the contents of its files, its arguments and its own
+contents.
 
 ``normalise`` is the whole list of what may differ.
 """
@@ -87,7 +88,7 @@ def _digest(path: str, size: int, mtime: int) -> str:
 
 
 def _of_file(path: str) -> str:
-    found = os.stat(path)
+    found = Path(path).stat()
     return _digest(path, found.st_size, found.st_mtime_ns)
 
 
@@ -145,17 +146,17 @@ def prefetch(questions: Iterable[Sequence[str]]) -> int:
 def normalise(text: str, verb: str, flags: Sequence[str] = ()) -> str:
     """What both are put through before they are compared: nothing but where pprof has no fixed answer.
 
-    It sorts by |flat| (or |cum|) and by name, and what is equal in both comes in the order of a hash table, another
-    one in each run. That happens where different nodes have one name. So, for each of these alone:
+    It sorts by |flat| (or |cum|) and by name, and what is equal in both comes in the order of a hash table,
+    another one in each run. That happens where different nodes have one name. So, for each of these alone:
 
-    - ``top`` and ``text``: adjacent rows with the same name and the same flat (with ``-cum``: the same cum) are
-      sorted, and their sums (``sum%``) blanked. With ``-files``, a function's first line is part of a node, so a file
-      has many rows; without it, no two rows have one name.
-    - ``tree`` and ``peek``: adjacent blocks whose nodes have the same name and flat or cum are sorted likewise.
-    - ``tags``: adjacent values of a label with the same number, but for its sign, are sorted: a tie of +20 and -20 in
-      a comparison.
-    - ``dot`` and ``callgrind`` with ``-call_tree``, where a function has a node for each of its stacks: numbers of
-      nodes are taken off, and lines sorted.
+    - ``top`` and ``text``: adjacent rows with the same name and the same flat (with ``-cum``: the same cum)
+      are sorted, and their sums (``sum%``) blanked. With ``-files``, a function's first line is part of a
+      node, so a file has many rows; without it, no two rows have one name.
+    - ``tree`` and ``peek``: adjacent blocks whose nodes have the same name and flat or cum, likewise.
+    - ``tags``: adjacent values of a label with the same number, but for its sign, are sorted: a tie of +20
+      and -20 in a comparison.
+    - ``dot`` and ``callgrind`` with ``-call_tree``, where a function has a node for each of its stacks:
+      numbers of nodes are taken off, and lines sorted.
     """
     call_tree = "-call_tree" in flags
     number = 3 if "-cum" in flags else 1
@@ -169,7 +170,8 @@ def normalise(text: str, verb: str, flags: Sequence[str] = ()) -> str:
     if verb == "dot" and call_tree:
         return "\n".join(sorted(re.sub(r"\bN\d+(_\d+)*\b|\bnode\d+\b", "N", text).split("\n")))
     if verb == "callgrind" and call_tree:
-        # fn=(12) name [3/4]: the first number is how later lines name it, the second tells nodes of a name apart
+        # fn=(12) name [3/4]: the first number is how later lines name it, the second tells nodes of a name
+        # apart
         bare = re.sub(r"(?m)^(c?f[nl])=\(\d+\)|\[\d+/\d+\]", r"\1", text)
         return "\n".join(sorted(re.sub(r"(?m)^(calls=\d+ |)[-+*]\S*", r"\1", bare).split("\n")))
     return text

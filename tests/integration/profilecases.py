@@ -1,15 +1,15 @@
 """Real heap profiles of many shapes, and the command lines that are compared with ``go tool pprof`` on them.
 
-A ``Recipe`` is one run of the target program ``profiles``: a case, a Go version, a rate, a way to build. It yields one
-or more ``Profile`` files. A ``Combination`` is one command line of pprof with ``{placeholders}`` for what differs from
-profile to profile: names that occur in it, and a second profile of the same program to subtract or to add. Every
-combination can be run on every profile.
+A ``Recipe`` is one run of the target program ``profiles``: a case, a Go version, a rate, a way to build. It
+yields one or more ``Profile`` files. A ``Combination`` is one command line of pprof with ``{placeholders}``
+for what differs from profile to profile: names that occur in it, and a second profile of the same program to
+subtract or to add. Every combination can be run on every profile.
 
-The corpus is made on first use and kept in the cache directory (``gotool.cache_dir()``), by the contents of the
-programs that made it.
+The corpus is made on first use and kept in the cache directory (``gotool.cache_dir()``), by the contents of
+the programs that made it.
 
-``python tests/integration/profilecases.py --list`` prints all of it; ``--command PROFILE COMBINATION`` prints the
-command line of pprof to paste for one pair.
+``python tests/integration/profilecases.py --list`` prints all of it; ``--command PROFILE COMBINATION`` prints
+the command line of pprof to paste for one pair.
 """
 
 import argparse
@@ -120,7 +120,8 @@ RECIPES = [
     Recipe("sampled", _V["27"], 65536),
 ]
 
-# What is subtracted from a profile of the corpus, or added to it: one of the same kind, of the same process, earlier.
+# What is subtracted from a profile of the corpus, or added to it: one of the same kind, of the same process,
+# earlier.
 _BASES = {
     _HEAP: "start.pb.gz",
     "before.pb.gz": "start.pb.gz",
@@ -161,7 +162,8 @@ class Profile:
 
     @functools.cached_property
     def _words(self) -> dict[str, str]:
-        # Text has its symbols in comments that pprof does not read: the names are those of the same moment's proto.
+        # Text has its symbols in comments that pprof does not read: the names are those of the same moment's
+        # proto.
         of = self.path.with_name(self.file.replace(".txt", ".pb.gz"))
         return profileproto.interesting(profileproto.parse(of.read_bytes()))
 
@@ -229,8 +231,8 @@ def make_all() -> None:
 class Combination:
     """One command line of pprof.
 
-    ``expression`` is what ``list`` and ``peek`` look for, else empty; ``flags`` are pprof's own, with one dash.
-    ``added`` says that the base is read as a second source: both are merged.
+    ``expression`` is what ``list`` and ``peek`` look for, else empty; ``flags`` are pprof's own, with one
+    dash. ``added`` says that the base is read as a second source: both are merged.
     """
 
     name: str
@@ -265,8 +267,8 @@ def _filled(text: str, words: dict[str, str]) -> str:
 
 
 # The second column is pprof's command line without its sources;
-# {leaf} {mid} {root} are functions of the profile as regular expressions, {file} a source file, {size} a value of the
-# label "bytes", {base} the earlier profile, {base} alone a second source.
+# {leaf} {mid} {root} are functions of the profile as regular expressions, {file} a source file, {size} a
+# value of the label "bytes", {base} the earlier profile, {base} alone a second source.
 _TABLE = r"""
 top                     top
 text                    text
@@ -341,7 +343,7 @@ top-tagfocus-size       top -tagfocus=bytes={size}b
 top-tagfocus-from       top -tagfocus=bytes={size}b: -alloc_space
 top-tagfocus-upto       top -tagfocus=:1kb -alloc_space -cum
 top-tagfocus-range      top -tagfocus=bytes=64b:2kb -inuse_objects
-top-tagfocus-bare       top -tagfocus={size} -alloc_space
+top-tagfocus-bare-none  top -tagfocus={size} -alloc_space
 top-tagfocus-string     top -tagfocus=tenant=t0|t2
 top-tagfocus-regexps    top -tagfocus=tenant:t1,endpoint
 top-tagignore-size      top -tagignore=bytes=:{size}b -alloc_space
@@ -349,7 +351,7 @@ top-tagignore-string    top -tagignore=tenant=t0
 top-tagroot             top -tagroot=bytes -cum -alloc_space
 top-tagroot-two         top -tagroot=tenant,endpoint -cum
 top-tagleaf             top -tagleaf=bytes
-top-tagleaf-tagfocus    top -tagleaf=bytes -tagfocus=bytes=48b: -focus=48B
+top-tagleaf-focus       top -tagleaf=bytes -tagfocus=bytes=48b: -focus=^{size}$
 top-call-tree           top -call_tree
 top-merged              top {base}
 top-merged-lines        top -lines -cum -alloc_objects {base}
@@ -476,18 +478,17 @@ COMBINATIONS = [_parsed(line) for line in _TABLE.strip().splitlines()]
 def _print_all() -> None:
     print(f"{len(PROFILES)} profiles (name, case, Go, rate, build, file)")
     for profile in PROFILES:
-        recipe = profile.recipe
-        print(
-            f"  {profile.name:32} {recipe.case:11} {recipe.go:8} {recipe.rate:>7} {recipe.build:9} {profile.file}"
-        )
+        made_by = profile.recipe
+        how = f"{made_by.case:11} {made_by.go:8} {made_by.rate:>7} {made_by.build:9}"
+        print(f"  {profile.name:32} {how} {profile.file}")
     print(f"\n{len(COMBINATIONS)} combinations (name, arguments of pprof before the sources)")
     for line in _TABLE.strip().splitlines():
         name, _, command = line.partition(" ")
         print(f"  {name:24} -{command.strip()}")
     print(
-        "\n{leaf} {mid} {root}: functions of the profile; {file}: the source file of mid; {size}: a value of the"
-        "\nlabel bytes; {base}: an earlier profile of the same process, at the end of a line as a second source."
-        f"\n{len(PROFILES) * len(COMBINATIONS)} pairs."
+        "\n{leaf} {mid} {root}: functions of the profile; {file}: the source file of mid; {size}: a value of"
+        "\nthe label bytes; {base}: an earlier profile of the same process, at the end of a line as a second"
+        f"\nsource. {len(PROFILES) * len(COMBINATIONS)} pairs."
     )
 
 
@@ -505,12 +506,10 @@ def main() -> None:
         for profile in PROFILES:
             print(missing_tool(profile.recipe) or f"{profile.name:32} {profile.path}")
     else:
-        profiles = {profile.name: profile for profile in PROFILES}
-        combinations = {combination.name: combination for combination in COMBINATIONS}
-        unknown = [n for n, t in zip(options.command, (profiles, combinations), strict=True) if n not in t]
-        if unknown:
-            parser.error(f"not known: {', '.join(unknown)}; --list shows what is")
-        profile, combination = profiles[options.command[0]], combinations[options.command[1]]
+        profile = next((p for p in PROFILES if p.name == options.command[0]), None)
+        combination = next((c for c in COMBINATIONS if c.name == options.command[1]), None)
+        if not profile or not combination:
+            parser.error(f"{options.command[profile is not None]} is not known; --list shows what is")
         print(shlex.join([str(pproforacle.binary()), *combination.pprof(profile)]))
 
 

@@ -1,7 +1,7 @@
-"""profile.proto by google/protobuf, from a description of the format made here: an oracle that shares no code with us.
+"""profile.proto by google/protobuf, from a description of the format made here: an oracle that is not ours.
 
-``parse(bytes)`` takes a profile with or without gzip and returns the message, ``names(message)`` reads it. The field
-numbers are those of google/pprof's proto/profile.proto.
+``parse(bytes)`` takes a profile with or without gzip and returns the message, ``stacks(message)`` reads it.
+The field numbers are those of google/pprof's proto/profile.proto.
 """
 
 import gzip
@@ -21,15 +21,15 @@ _TYPES = {
 }
 _SCHEMA = {
     "Profile": """1 ValueType* sample_type; 2 Sample* sample; 3 Mapping* mapping; 4 Location* location;
-        5 Function* function; 6 bytes* string_table; 7 int64 drop_frames; 8 int64 keep_frames; 9 int64 time_nanos;
-        10 int64 duration_nanos; 11 ValueType period_type; 12 int64 period; 13 int64* comment;
-        14 int64 default_sample_type; 15 int64 doc_url""",
+        5 Function* function; 6 bytes* string_table; 7 int64 drop_frames; 8 int64 keep_frames;
+        9 int64 time_nanos; 10 int64 duration_nanos; 11 ValueType period_type; 12 int64 period;
+        13 int64* comment; 14 int64 default_sample_type; 15 int64 doc_url""",
     "ValueType": "1 int64 type; 2 int64 unit",
     "Sample": "1 uint64* location_id; 2 int64* value; 3 Label* label",
     "Label": "1 int64 key; 2 int64 str; 3 int64 num; 4 int64 num_unit",
-    "Mapping": """1 uint64 id; 2 uint64 memory_start; 3 uint64 memory_limit; 4 uint64 file_offset; 5 int64 filename;
-        6 int64 build_id; 7 bool has_functions; 8 bool has_filenames; 9 bool has_line_numbers;
-        10 bool has_inline_frames""",
+    "Mapping": """1 uint64 id; 2 uint64 memory_start; 3 uint64 memory_limit; 4 uint64 file_offset;
+        5 int64 filename; 6 int64 build_id; 7 bool has_functions; 8 bool has_filenames;
+        9 bool has_line_numbers; 10 bool has_inline_frames""",
     "Location": "1 uint64 id; 2 uint64 mapping_id; 3 uint64 address; 4 Line* line; 5 bool is_folded",
     "Line": "1 uint64 function_id; 2 int64 line; 3 int64 column",
     "Function": "1 uint64 id; 2 int64 name; 3 int64 system_name; 4 int64 filename; 5 int64 start_line",
@@ -103,11 +103,11 @@ def stacks(profile: Any) -> Iterator[tuple[tuple[Frame, ...], tuple[int, ...], d
 def interesting(profile: Any) -> dict[str, str]:
     """Names of a profile that filters can be tried on.
 
-    ``leaf`` is the function that allocates most, ``mid`` one that most stacks lead through without ending there,
-    ``root`` the outermost one of most stacks, ``file`` the base name of mid's file, ``size`` a value of the bytes
-    label that occurs. Functions of the program's own packages come first, main.main and the writing of profiles after
-    them, what runs before main next, then the standard library and the runtime. Where the profile has no symbols they
-    are names that match nothing.
+    ``leaf`` is the function that allocates most, ``mid`` one that most stacks lead through without ending
+    there, ``root`` the outermost one of most stacks, ``file`` the base name of mid's file, ``size`` a value
+    of the bytes label that occurs. Functions of the program's own packages come first, main.main and the
+    writing of profiles after them, what runs before main next, then the standard library and the runtime.
+    Where the profile has no symbols they are names that match nothing.
     """
     leaves: Counter[str] = Counter()
     mids: Counter[str] = Counter()

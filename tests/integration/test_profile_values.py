@@ -1,9 +1,9 @@
 """Heap profiles against the records that the program itself reads from its runtime: an oracle without pprof.
 
 The expected values come from runtime.MemProfile in the target and the formula of runtime/pprof (protomem.go,
-scaleHeapSample): count and size of a record are multiplied by 1/(1-exp(-(size/count)/rate)) and cut to integers,
-apart for what was allocated and for what is in use; a rate of 1 or less scales nothing. Records of one stack and one
-size of objects are one sample or several; what is compared is their sum.
+scaleHeapSample): count and size of a record are multiplied by 1/(1-exp(-(size/count)/rate)) and cut to
+integers, apart for what was allocated and for what is in use; a rate of 1 or less scales nothing. Records of
+one stack and one size of objects are one sample or several; what is compared is their sum.
 """
 
 import json
@@ -22,8 +22,8 @@ from gosnap.cli import VERBS
 
 pytestmark = pytest.mark.integration
 
-# runtime.MemProfileRecord holds 32 frames, the profile 128 since Go 1.23. A runtime function in front of them is
-# taken off, so what both have for certain is a little less.
+# runtime.MemProfileRecord holds 32 frames, the profile 128 since Go 1.23. A runtime function in front of them
+# is taken off, so what both have for certain is a little less.
 _FRAMES = 24
 
 _MADE = [r for r in RECIPES if not profilecases.missing_tool(r)]
@@ -55,9 +55,22 @@ def _short(name: str) -> str:
 
 
 def _visible(frames: list[profileproto.Frame], runtime: tuple[str, ...]) -> tuple[profileproto.Frame, ...]:
-    """The frames from the first one on that is not the allocator's; all, if the whole stack is the runtime's."""
-    first = next((i for i, frame in enumerate(frames) if not frame[0].startswith(runtime)), 0)
-    return tuple((_short(name), file, line) for name, file, line in frames[first:][:_FRAMES])
+    """The frames from the first one on that is not the runtime's; all, if the whole stack is.
+
+    - runtime.goexit, where every goroutine begins, is in no profile.
+    - A profile has one file per function. The init that the compiler writes for a package has lines of
+    several
+      files, so only its lines are compared.
+    - Which leading frames are the runtime's is asked for the address that a call returns to (FuncForPC in
+      runtime/pprof). Where runtime.CallersFrames is inlined into printStackRecord, that is taken for the
+      runtime's as well, while runtime.CallersFrames itself, in the program, tells them apart.
+    """
+    frames = [frame for frame in frames if frame[0] != "runtime.goexit"]
+    hidden = (*runtime, "runtime/pprof.printStackRecord")
+    first = next((i for i, frame in enumerate(frames) if not frame[0].startswith(hidden)), 0)
+    return tuple(
+        (_short(name), "" if name.endswith(".init") else file, line) for name, file, line in frames[first:]
+    )[:_FRAMES]
 
 
 def _runtime(go: str) -> tuple[str, ...]:
