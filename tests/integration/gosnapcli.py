@@ -66,9 +66,8 @@ def run(words: Sequence[str]) -> Done:
 
     def opened() -> io.TextIOWrapper:
         # A real file: what writes to the descriptor is caught as well as what writes to sys.stdout.
-        return io.TextIOWrapper(
-            tempfile.TemporaryFile("w+b"), encoding="utf-8", errors="surrogateescape", newline=""
-        )
+        file = tempfile.TemporaryFile("w+b")
+        return io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
 
     with opened() as out, opened() as err, _surroundings():
         kept = sys.stdout, sys.stderr

@@ -506,11 +506,11 @@ def main() -> None:
         for profile in PROFILES:
             print(missing_tool(profile.recipe) or f"{profile.name:32} {profile.path}")
     else:
-        profile = next((p for p in PROFILES if p.name == options.command[0]), None)
+        on = next((p for p in PROFILES if p.name == options.command[0]), None)
         combination = next((c for c in COMBINATIONS if c.name == options.command[1]), None)
-        if not profile or not combination:
-            parser.error(f"{options.command[profile is not None]} is not known; --list shows what is")
-        print(shlex.join([str(pproforacle.binary()), *combination.pprof(profile)]))
+        if not on or not combination:
+            parser.error(f"{options.command[on is not None]} is not known; --list shows what is")
+        print(shlex.join([str(pproforacle.binary()), *combination.pprof(on)]))
 
 
 if __name__ == "__main__":

@@ -14,12 +14,12 @@ import zlib
 from pathlib import Path
 
 import gosnapcli
-import gotool
 import pproforacle
 import profilecases
 import pytest
 from profilecases import COMBINATIONS, PROFILES, Combination, Profile
 
+import gotool
 from gosnap.cli import VERBS
 
 pytestmark = pytest.mark.integration
