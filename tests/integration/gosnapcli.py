@@ -66,7 +66,7 @@ def run(words: Sequence[str]) -> Done:
 
     def opened() -> io.TextIOWrapper:
         # A real file: what writes to the descriptor is caught as well as what writes to sys.stdout.
-        file = tempfile.TemporaryFile("w+b")
+        file = tempfile.TemporaryFile("w+b")  # noqa: SIM115 (closed with what is put around it)
         return io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
 
     with opened() as out, opened() as err, _surroundings():

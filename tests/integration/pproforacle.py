@@ -9,6 +9,7 @@ contents.
 """
 
 import concurrent.futures
+import contextlib
 import functools
 import hashlib
 import json
@@ -17,8 +18,9 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,40 +109,73 @@ def _kept(arguments: Sequence[str]) -> Path:
     return gotool.cache_dir() / "oracle" / key[:2] / key[2:34]
 
 
+_pending: dict[Path, "concurrent.futures.Future[None]"] = {}
+_running = threading.BoundedSemaphore(AT_ONCE)
+
+
 def run(arguments: Sequence[str], *, fresh: bool = False) -> Done:
     """What ``pprof ARGUMENTS`` says; ``fresh`` asks it again, for what it says in no fixed order."""
+    if fresh:
+        return _asked(arguments)
     kept = _kept(arguments)
-    if not fresh and kept.exists():
-        head, _, body = zlib.decompress(kept.read_bytes()).partition(b"\n")
-        said = json.loads(head)
-        return Done(said["code"], body[: said["stdout"]], body[said["stdout"] :])
-    done = subprocess.run(
-        [binary(), *arguments],
-        check=False,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        env=environment(),
-        cwd=home(),
-        timeout=300,
-    )
-    answer = Done(done.returncode, done.stdout, done.stderr)
-    if not fresh:
-        head = json.dumps({"code": answer.code, "stdout": len(answer.stdout)}).encode()
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        part = kept.with_name(f"{kept.name}.{os.getpid()}.part")
-        part.write_bytes(zlib.compress(head + b"\n" + answer.stdout + answer.stderr, 1))
-        part.rename(kept)
-    return answer
+    if pending := _pending.get(kept):
+        with contextlib.suppress(concurrent.futures.CancelledError):
+            pending.result()
+    if not kept.exists():
+        _keep(arguments, kept)
+    head, _, body = zlib.decompress(kept.read_bytes()).partition(b"\n")
+    said = json.loads(head)
+    return Done(said["code"], body[: said["stdout"]], body[said["stdout"] :])
 
 
-def prefetch(questions: Iterable[Sequence[str]]) -> int:
-    """Ask all of these that were not asked before, two at a time; how many had to be asked."""
-    missing = [q for q in questions if not _kept(q).exists()]
-    binary()
-    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        for _ in pool.map(run, missing):
-            pass
-    return len(missing)
+def _asked(arguments: Sequence[str]) -> Done:
+    program = binary()
+    with _running:
+        done = subprocess.run(
+            [program, *arguments],
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=environment(),
+            cwd=home(),
+            timeout=300,
+        )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def _keep(arguments: Sequence[str], kept: Path) -> None:
+    answer = _asked(arguments)
+    head = json.dumps({"code": answer.code, "stdout": len(answer.stdout)}).encode()
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    part = kept.with_name(f"{kept.name}.{os.getpid()}.{threading.get_ident()}.part")
+    part.write_bytes(zlib.compress(head + b"\n" + answer.stdout + answer.stderr, 1))
+    part.rename(kept)
+
+
+@contextlib.contextmanager
+def asking(questions: Iterable[Sequence[str]]) -> Iterator[int]:
+    """Ask, in the background and in this order, what was not asked before; the value is how many those are.
+
+    ``run`` waits for its own answer only. What is not yet asked at the end of the block stays unasked.
+    """
+    missing = {kept: question for question in questions if not (kept := _kept(question)).exists()}
+    pool = concurrent.futures.ThreadPoolExecutor(AT_ONCE)
+    try:
+        _pending.update((kept, pool.submit(_keep, question, kept)) for kept, question in missing.items())
+        yield len(missing)
+    finally:
+        pool.shutdown(cancel_futures=True)
+        for kept in missing:
+            _pending.pop(kept, None)
+
+
+def ask_all(questions: Iterable[Sequence[str]]) -> int:
+    """Ask what was not asked before, and wait for all of it."""
+    questions = list(questions)
+    with asking(questions) as count:
+        for pending in list(_pending.values()):
+            pending.result()
+    return count
 
 
 def normalise(text: str, verb: str, flags: Sequence[str] = ()) -> str:

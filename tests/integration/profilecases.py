@@ -20,6 +20,7 @@ import os
 import shlex
 import shutil
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -497,6 +498,7 @@ def main() -> None:
     chosen = parser.add_mutually_exclusive_group(required=True)
     chosen.add_argument("--list", action="store_true", help="print all profiles and combinations")
     chosen.add_argument("--make", action="store_true", help="make all profiles; print where they are")
+    chosen.add_argument("--ask", action="store_true", help="ask pprof all that is not yet known")
     chosen.add_argument("--command", nargs=2, metavar=("PROFILE", "COMBINATION"), help="pprof's command line")
     options = parser.parse_args()
     if options.list:
@@ -505,6 +507,14 @@ def main() -> None:
         make_all()
         for profile in PROFILES:
             print(missing_tool(profile.recipe) or f"{profile.name:32} {profile.path}")
+    elif options.ask:
+        start = time.monotonic()
+        make_all()
+        made_by = time.monotonic()
+        profiles = [profile for profile in PROFILES if not missing_tool(profile.recipe)]
+        count = pproforacle.ask_all(c.pprof(profile) for c in COMBINATIONS for profile in profiles)
+        took = time.monotonic() - made_by
+        print(f"{len(profiles)} profiles in {made_by - start:.1f} s, {count} answers in {took:.1f} s")
     else:
         on = next((p for p in PROFILES if p.name == options.command[0]), None)
         combination = next((c for c in COMBINATIONS if c.name == options.command[1]), None)

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import gosnapcli
@@ -33,7 +34,7 @@ def _chosen(profile: Profile, combination: Combination) -> bool:
 
 _MADE = [profile for profile in PROFILES if not profilecases.missing_tool(profile.recipe)]
 _PAIRS = [
-    pytest.param(profile, combination, id=f"{combination.name}-{profile.name}")
+    (profile, combination)
     for combination in COMBINATIONS
     if combination.verb in VERBS
     for profile in _MADE
@@ -42,15 +43,12 @@ _PAIRS = [
 
 
 @pytest.fixture(scope="module")
-def corpus() -> None:
-    """All profiles are there, and all that pprof says of them."""
+def corpus() -> Iterator[None]:
+    """All profiles are there, and pprof is asked in the background for what it says of them."""
     profilecases.make_all()
-    pproforacle.prefetch(
-        combination.pprof(profile)
-        for profile in _MADE
-        for combination in COMBINATIONS
-        if combination.verb in VERBS and _chosen(profile, combination)
-    )
+    # In the order of the tests: pprof is ahead of us on one processor while we use the other.
+    with pproforacle.asking(combination.pprof(profile) for profile, combination in _PAIRS):
+        yield
 
 
 def _text(output: bytes, combination: Combination) -> list[str]:
@@ -68,7 +66,13 @@ def _reread(profile: bytes, file: Path) -> list[str]:
 
 @pytest.mark.skipif(not _PAIRS, reason="gosnap has none of these verbs yet")
 @pytest.mark.usefixtures("corpus")
-@pytest.mark.parametrize(("profile", "combination"), _PAIRS)
+@pytest.mark.parametrize(
+    ("profile", "combination"),
+    [
+        pytest.param(profile, combination, id=f"{combination.name}-{profile.name}")
+        for profile, combination in _PAIRS
+    ],
+)
 def test_a_report_is_pprofs(profile: Profile, combination: Combination, tmp_path: Path) -> None:
     asked = combination.pprof(profile)
     theirs = pproforacle.run(asked)
