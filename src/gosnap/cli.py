@@ -23,7 +23,9 @@ VERBS = {
     "goroutines": ("gosnap.commands.goroutines", "goroutines by stack; those that nothing can wake any more"),
     "spans": ("gosnap.commands.spans", "the allocator: size classes, free slots, waste, large objects"),
     "top": ("gosnap.commands.top", "functions by memory, from a pprof profile, as `go tool pprof -top`"),
+    "flame": ("gosnap.commands.flame", "a flame graph of a profile: one page, folded stacks, or speedscope"),
     "info": ("gosnap.commands.info", "target, collector, self-checks, and where the RSS went"),
+    "proto": ("gosnap.commands.proto", "the memory profile of a process or snapshot as a pprof file"),
     "demo": ("gosnap.commands.demo", "build a small leaking Go program, capture it, explain"),
 }
 """verb -> (module, one line of help)."""

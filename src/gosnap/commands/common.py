@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gosnap.errors import GosnapError
 
 if TYPE_CHECKING:
+    from gosnap.heap.snapshot import Snapshot
     from gosnap.heap.views import View
     from gosnap.report.text.table import Page
 
@@ -56,6 +57,13 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a .gosnap file, as `gosnap capture` writes it")
 
 
+def open_snapshot(path: str) -> "Snapshot":
+    """Open a file for a process that does nothing else."""
+    from gosnap.heap.snapshot import open_snapshot as open_file
+
+    return open_file(path, alone=True)
+
+
 def emit(options: argparse.Namespace, view: "View", render: Renderer) -> None:
     """Print the answer, or write it to the file that -o names."""
     from gosnap.report.text.table import Page
@@ -84,7 +92,7 @@ def utf8(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def write_file(path: Path, text: str, *, force: bool, source: str | None = None) -> None:
+def write_file(path: Path, data: str | bytes, *, force: bool, source: str | None = None) -> None:
     """A new file of mode 0600, whole or not at all; GosnapError where it cannot be, or exists and not
     ``force``.
 
@@ -95,12 +103,12 @@ def write_file(path: Path, text: str, *, force: bool, source: str | None = None)
     if path.exists() and not force:
         raise GosnapError(f"{path}: exists already", "give another name with -o, or --force to replace it")
     if source is not None and path.exists() and path.samefile(source):
-        raise GosnapError(f"{path}: is the snapshot itself", "give another name with -o")
+        raise GosnapError(f"{path}: is the file that is read", "give another name with -o")
     part = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as f:
-            f.write(utf8(text))
+        with os.fdopen(fd, "wb") as f:
+            f.write(utf8(data).encode() if isinstance(data, str) else data)
         part.replace(path)
     except OSError as e:
         with contextlib.suppress(OSError):
