@@ -145,17 +145,13 @@ class ProfileBuilder:
         """The profile. The builder can go on to be used; GosnapError where what it was given is no
         profile."""
         comments = [self._string(text) for text in self.comments]
-        strings = list(self._strings)
-        ends = array("q", [0])
-        for text in strings:
-            ends.append(ends[-1] + len(text))
         functions, mappings, locations = list(self._functions), list(self._mappings), list(self._locations)
         lines = [line for *_, some in locations for line in some]
         starts = array("q", [0])
         for *_, some in locations:
             starts.append(starts[-1] + len(some))
         profile = Profile(
-            Strings(memoryview(bytearray(b"".join(strings))), memoryview(ends)),
+            Strings.of(list(self._strings)),
             sample_types=self.sample_types,
             period_type=self.period_type,
             period=self.period,

@@ -110,5 +110,10 @@ def compress(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
+def to_gzip(profile: Profile) -> bytes:
+    """The profile as a .pb.gz file has it."""
+    return compress(encode(profile))
+
+
 def _index(intern: Callable[[bytes], int], text: str) -> int:
     return intern(text.encode("utf-8", "surrogateescape"))

@@ -5,13 +5,19 @@ runtime/pprof/protomem.go and proto.go, Go 1.21 to 1.27.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gosnap.errors import GosnapError
 from gosnap.goruntime.heapprofile import HeapProfile, read_heap_profile
 from gosnap.goruntime.mprof import VIEWS, View
-from gosnap.profile.model import HAS_FUNCTIONS, NONE, Profile, Strings, column
+from gosnap.profile.columns import seen
+from gosnap.profile.model import HAS_FUNCTIONS, NONE, Profile
+from gosnap.profile.strings import Strings
+
+if TYPE_CHECKING:
+    from gosnap.profile.columns import Code
 
 SAMPLE_TYPES = [
     ("alloc_objects", "count"),
@@ -36,7 +42,7 @@ def to_profile(heap: HeapProfile, view: View = "pprof") -> Profile:
     maps = heap.mappings
     functions = [texts.index(n) for n in sites.name]
     key = texts.index(_SIZE_LABEL) if len(labelled) else 0
-    columns = {
+    columns: dict[str, tuple[object, Code]] = {
         "values": (np.stack(heap.values(view), axis=1).reshape(-1), "q"),
         "stack_start": (sites.stack_start, "q"),
         "stack": (sites.stack, "I"),
@@ -67,12 +73,12 @@ def to_profile(heap: HeapProfile, view: View = "pprof") -> Profile:
         "function_start_line": (sites.start_line, "q"),
     }
     return Profile(
-        sample_types=list(SAMPLE_TYPES),
+        sample_types=tuple(SAMPLE_TYPES),
         period_type=("space", "bytes"),
         period=heap.state.rate,
         time_nanos=heap.time_nanos,
         strings=Strings.of(texts.raw()),
-        **{name: column(np.ascontiguousarray(c, code), code) for name, (c, code) in columns.items()},
+        **{name: seen(code, np.ascontiguousarray(c, code).data) for name, (c, code) in columns.items()},
     )
 
 
