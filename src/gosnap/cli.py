@@ -23,13 +23,15 @@ VERBS = {
     "goroutines": ("gosnap.commands.goroutines", "goroutines by stack; those that nothing can wake any more"),
     "spans": ("gosnap.commands.spans", "the allocator: size classes, free slots, waste, large objects"),
     "top": ("gosnap.commands.top", "functions by memory, from a pprof profile, as `go tool pprof -top`"),
+    "tree": ("gosnap.commands.tree", "a profile's call graph: each function with its callers and callees"),
+    "peek": ("gosnap.commands.peek", "callers and callees of the functions that a pattern matches"),
     "info": ("gosnap.commands.info", "target, collector, self-checks, and where the RSS went"),
     "demo": ("gosnap.commands.demo", "build a small leaking Go program, capture it, explain"),
 }
 """verb -> (module, one line of help)."""
 ALIASES = {"text": "top"}
 """Other names of verbs."""
-PPROF_REPORTS = {"top"}
+PPROF_REPORTS = {"top", "tree", "peek"}
 """Verbs that pprof has as flags."""
 
 _USAGE = "usage: gosnap VERB TARGET [options]"

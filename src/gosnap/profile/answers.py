@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gosnap.profile.graph import Graph
+from gosnap.profile.graph import INLINE, RESIDUAL, Graph
 from gosnap.profile.model import Profile
 from gosnap.profile.pipeline import Report
 
@@ -98,3 +98,31 @@ def top(report: Report, graph: Graph) -> ProfileView:
         {"rows": graph.original - len(graph.order) + graph.dropped_nodes},
         shown(report),
     )
+
+
+def tree(kind: str, report: Report, graph: Graph, nodes: list[int]) -> ProfileView:
+    """What `gosnap tree` and `gosnap peek` show, one row a node, with the calls into it and out of it."""
+    rows = []
+    for node in nodes:
+        row = node_row(report, graph, node)
+        row["callers"] = [_call(graph, edge, graph.edge_src[edge]) for edge in graph.edges_in(node)]
+        row["callees"] = [_call(graph, edge, graph.edge_dst[edge]) for edge in graph.edges_out(node)]
+        rows.append(row)
+    return ProfileView(
+        kind,
+        about(report.profile),
+        {"total": report.total, "shown": graph.shown_total()},
+        rows,
+        {"rows": graph.original - len(graph.order) + graph.dropped_nodes, "calls": graph.dropped_edges},
+        shown(report),
+    )
+
+
+def _call(graph: Graph, edge: int, other: int) -> Row:
+    flags = graph.edge_flags[edge]
+    return {
+        "name": text(graph.name(other)),
+        "weight": graph.edge_weight[edge],
+        "inlined": "yes" if flags & INLINE else "no",
+        "direct": "no" if flags & RESIDUAL else "yes",
+    }
