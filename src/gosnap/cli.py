@@ -25,13 +25,14 @@ VERBS = {
     "top": ("gosnap.commands.top", "functions by memory, from a pprof profile, as `go tool pprof -top`"),
     "tree": ("gosnap.commands.tree", "a profile's call graph: each function with its callers and callees"),
     "peek": ("gosnap.commands.peek", "callers and callees of the functions that a pattern matches"),
+    "list": ("gosnap.commands.list", "source lines of functions, with what each allocated or holds"),
     "info": ("gosnap.commands.info", "target, collector, self-checks, and where the RSS went"),
     "demo": ("gosnap.commands.demo", "build a small leaking Go program, capture it, explain"),
 }
 """verb -> (module, one line of help)."""
 ALIASES = {"text": "top"}
 """Other names of verbs."""
-PPROF_REPORTS = {"top", "tree", "peek"}
+PPROF_REPORTS = {"top", "tree", "peek", "list"}
 """Verbs that pprof has as flags."""
 
 _USAGE = "usage: gosnap VERB TARGET [options]"

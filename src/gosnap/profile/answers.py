@@ -10,6 +10,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from gosnap.profile.listing import Routine
+    from gosnap.profile.sources import Sources
+
 Row = dict[str, "Any"]
 
 
@@ -126,3 +129,26 @@ def _call(graph: Graph, edge: int, other: int) -> Row:
         "inlined": "yes" if flags & INLINE else "no",
         "direct": "no" if flags & RESIDUAL else "yes",
     }
+
+
+def listing(report: Report, routines: list[Routine], sources: Sources) -> ProfileView:
+    """What `gosnap list` shows, one row a function and file, with all the lines that are shown."""
+    rows: list[Row] = []
+    for routine in routines:
+        row: Row = {"function": text(routine.name), "flat": routine.flat, "cum": routine.cum}
+        rows.append(row)
+        if not routine.file:
+            continue
+        row["file"] = text(routine.file)
+        source = sources.find(routine.file)
+        if source is not None:
+            row["source"] = text(source.path.encode("utf-8", "surrogateescape"))
+            shown_lines = range(max(routine.first, 1), min(routine.last, len(source.lines)) + 1)
+        row["lines"] = lines = []
+        for number in sorted(routine.values) if source is None else shown_lines:
+            flat, cum = routine.values.get(number, (0, 0))
+            line: Row = {"line": number, "flat": flat, "cum": cum}
+            if source is not None:
+                line["text"] = text(source.line(number) or b"")
+            lines.append(line)
+    return ProfileView("list", about(report.profile), {"total": report.total}, rows, {"rows": 0}, shown(report))
