@@ -23,6 +23,9 @@ VERBS = {
     "goroutines": ("gosnap.commands.goroutines", "goroutines by stack; those that nothing can wake any more"),
     "spans": ("gosnap.commands.spans", "the allocator: size classes, free slots, waste, large objects"),
     "top": ("gosnap.commands.top", "functions by memory, from a pprof profile, as `go tool pprof -top`"),
+    "tree": ("gosnap.commands.tree", "a profile's call graph: each function with its callers and callees"),
+    "peek": ("gosnap.commands.peek", "callers and callees of the functions that a pattern matches"),
+    "list": ("gosnap.commands.list", "source lines of functions, with what each allocated or holds"),
     "flame": ("gosnap.commands.flame", "a flame graph of a profile: one page, folded stacks, or speedscope"),
     "info": ("gosnap.commands.info", "target, collector, self-checks, and where the RSS went"),
     "proto": ("gosnap.commands.proto", "the memory profile of a process or snapshot as a pprof file"),
@@ -31,7 +34,7 @@ VERBS = {
 """verb -> (module, one line of help)."""
 ALIASES = {"text": "top"}
 """Other names of verbs."""
-PPROF_REPORTS = {"top"}
+PPROF_REPORTS = {"top", "tree", "peek", "list"}
 """Verbs that pprof has as flags."""
 
 _USAGE = "usage: gosnap VERB TARGET [options]"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from gosnap.profile.graph import Graph
+from gosnap.profile.graph import INLINE, RESIDUAL, Graph
 from gosnap.profile.model import Profile
 from gosnap.profile.pipeline import Report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from gosnap.profile.listing import Routine
+    from gosnap.profile.sources import Sources
 
 Row = dict[str, "Any"]
 
@@ -105,3 +108,54 @@ def top(report: Report, graph: Graph) -> ProfileView:
         left_out={"rows": graph.original - len(graph.order) + graph.dropped_nodes},
         extra=shown(report),
     )
+
+
+def tree(kind: str, report: Report, graph: Graph, nodes: list[int]) -> ProfileView:
+    """What `gosnap tree` and `gosnap peek` show, one row a node, with the calls into it and out of it."""
+    rows = []
+    for node in nodes:
+        row = node_row(report, graph, node)
+        row["callers"] = [_call(graph, edge, graph.edge_src[edge]) for edge in graph.edges_in(node)]
+        row["callees"] = [_call(graph, edge, graph.edge_dst[edge]) for edge in graph.edges_out(node)]
+        rows.append(row)
+    return ProfileView(
+        kind,
+        about(report.profile),
+        {"total": report.total, "shown": graph.shown_total()},
+        rows,
+        {"rows": graph.original - len(graph.order) + graph.dropped_nodes, "calls": graph.dropped_edges},
+        shown(report),
+    )
+
+
+def _call(graph: Graph, edge: int, other: int) -> Row:
+    flags = graph.edge_flags[edge]
+    return {
+        "name": text(graph.name(other)),
+        "weight": graph.edge_weight[edge],
+        "inlined": "yes" if flags & INLINE else "no",
+        "direct": "no" if flags & RESIDUAL else "yes",
+    }
+
+
+def listing(report: Report, routines: list[Routine], sources: Sources) -> ProfileView:
+    """What `gosnap list` shows, one row a function and file, with all the lines that are shown."""
+    rows: list[Row] = []
+    for routine in routines:
+        row: Row = {"function": text(routine.name), "flat": routine.flat, "cum": routine.cum}
+        rows.append(row)
+        if not routine.file:
+            continue
+        row["file"] = text(routine.file)
+        source = sources.find(routine.file)
+        if source is not None:
+            row["source"] = text(source.path.encode("utf-8", "surrogateescape"))
+            shown_lines = range(max(routine.first, 1), min(routine.last, len(source.lines)) + 1)
+        row["lines"] = lines = []
+        for number in sorted(routine.values) if source is None else shown_lines:
+            flat, cum = routine.values.get(number, (0, 0))
+            line: Row = {"line": number, "flat": flat, "cum": cum}
+            if source is not None:
+                line["text"] = text(source.line(number) or b"")
+            lines.append(line)
+    return ProfileView("list", about(report.profile), {"total": report.total}, rows, {"rows": 0}, shown(report))

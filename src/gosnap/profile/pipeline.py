@@ -259,6 +259,10 @@ class Report:
             value = truncate(value * self.ratio)
         return label(value, self.unit, self.output_unit)
 
+    def cutoff(self, fraction: float) -> str:
+        """The limit that a share of the total is, as it is printed."""
+        return self.value(absolute(truncate(float(self.total) * fraction)))
+
 
 def prepare(profile: Profile, config: Config, verb: str, notes: Notes) -> Report:
     """Steps 5 to 9 for one report of ``verb`` ("top", "tree", …)."""

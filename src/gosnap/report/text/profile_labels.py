@@ -7,7 +7,7 @@ import time
 from gosnap.profile.graph import Graph
 from gosnap.profile.names import base_name
 from gosnap.profile.pipeline import Report
-from gosnap.profile.units import absolute, label, percentage, scale, truncate
+from gosnap.profile.units import label, percentage, scale, truncate
 
 MOST_OF_A_FILTER = 80
 """Bytes of a filter that a heading shows."""
@@ -86,5 +86,4 @@ def report_labels(report: Report, graph: Graph, *, full: bool = False) -> list[s
 
 
 def _dropped(report: Report, count: int, what: str, weight: str, fraction: float) -> str:
-    limit = report.value(absolute(truncate(float(report.total) * fraction)))
-    return f"Dropped {count} {what}{'s' if count > 1 else ''} ({weight} <= {limit})"
+    return f"Dropped {count} {what}{'s' if count > 1 else ''} ({weight} <= {report.cutoff(fraction)})"

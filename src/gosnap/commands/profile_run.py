@@ -1,0 +1,75 @@
+"""What all verbs of profiles do first: read the command line and the profiles, and make a report of them."""
+
+from __future__ import annotations
+
+from gosnap.commands import profile_flags as flags
+from gosnap.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gosnap.profile.answers import ProfileView
+    from gosnap.profile.pipeline import Notes, Report
+    from gosnap.profile.regex import Match
+
+
+class Run:
+    """A verb under way: its command line, the report, the pattern it was given, and what to say on stderr."""
+
+    __slots__ = ("found", "match", "notes", "pattern", "report")
+
+    found: flags.Arguments
+    report: Report
+    notes: Notes
+    pattern: str
+    match: Match
+
+    def __init__(
+        self, words: list[str], verb: str, formats: tuple[str, ...] = ("text",), *, pattern: bool = False
+    ) -> None:
+        """``formats``: the values of --format that the verb has. ``pattern``: a regular expression comes
+        before the files."""
+        self.found = found = flags.parse(words)
+        if found.format not in formats:
+            raise UsageError(f"{verb} has no --format={found.format}", f"it has {', '.join(formats)}")
+        self.pattern = ""
+        if pattern:
+            if not found.arguments:
+                raise UsageError(
+                    f"{verb} needs a regular expression", f"for example `gosnap {verb} 'main\\.' heap.pb.gz`"
+                )
+            self.pattern = found.arguments.pop(0)
+        flags.split(found)
+        if pattern:
+            from gosnap.profile.regex import compile_regex
+
+            # before profiles are read, which takes longer
+            self.match = compile_regex("argument", self.pattern)
+        from gosnap.profile import pipeline
+
+        self.notes = []
+        profile = pipeline.load(found.sources, found.config, self.notes, executable=found.executable)
+        self.report = pipeline.prepare(profile, found.config, verb, self.notes)
+
+    def say(self) -> None:
+        """The notes, to stderr; each is said once."""
+        flags.say(self.found, self.notes)
+        self.notes = []
+
+    def answer(self, text: Callable[[], str], view: Callable[[], ProfileView], columns: list[str]) -> None:
+        """Say the notes, and write the answer in the format that is asked for."""
+        if self.found.format == "text":
+            answer = text()
+        else:
+            made = view()
+            if self.found.format == "json":
+                from gosnap.report.canonical import to_json
+
+                answer = to_json(made)
+            else:
+                from gosnap.report.table import to_csv
+
+                answer = to_csv(columns, made.rows)
+        self.say()
+        flags.write(self.found, answer)

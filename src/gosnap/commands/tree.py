@@ -1,0 +1,31 @@
+"""The call graph as text: every function (file, line, address) between its callers and its callees.
+
+As `go tool pprof -tree` has it, with the same options."""
+
+from __future__ import annotations
+
+from gosnap.commands.profile_run import Run
+
+USAGE = "FILE..."
+COLUMNS = ["flat", "cum", "name", "function", "file", "line", "address"]
+
+
+def main(words: list[str]) -> int:
+    """Run it; the exit code."""
+    run = Run(words, "tree", ("text", "json", "csv"))
+    report = run.report
+    graph = report.graph(edges=True)
+    if graph.dropped_edges:
+        limit = report.cutoff(report.edgefraction)
+        run.notes.append(
+            f"{graph.dropped_edges:,} calls below {limit} are not shown; --edgefraction=0 shows all"
+        )
+    from gosnap.profile import answers
+    from gosnap.report.text import profile_tree
+
+    run.answer(
+        lambda: profile_tree.render(report, graph, graph.order),
+        lambda: answers.tree("tree", report, graph, graph.order),
+        COLUMNS,
+    )
+    return 0
