@@ -8,46 +8,43 @@ from __future__ import annotations
 import sys
 
 from gosnap.commands import profile_flags as flags
-from gosnap.errors import UsageError
+from gosnap.commands.profile_run import Run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gosnap.profile.calltree import CallTree
     from gosnap.profile.pipeline import Report
 
-USAGE = "FILE..."
+USAGE = "SOURCE..."
 FORMATS = ("html", "folded", "speedscope", "json", "csv")
+COLUMNS = ["depth", "name", "flat", "cum", "flat_before", "cum_before"]
+MOST_ROWS = 1000
+"""Of JSON and CSV, without --nodecount."""
 _ENDINGS = (".pb.gz", ".pprof.gz", ".prof.gz", ".gz", ".pb", ".pprof", ".prof", ".txt")
 
 
 def main(words: list[str]) -> int:
     """Run it; the exit code."""
-    words, chosen = _format(words)
-    found = flags.parse(words)
-    flags.split(found)
-    from gosnap.profile import pipeline
+    run = Run(words, "flame", FORMATS)
+    found, report = run.found, run.report
     from gosnap.profile.calltree import CallTree
-
-    notes: pipeline.Notes = []
-    profile = pipeline.load(found.sources, found.config, notes, executable=found.executable)
-    report = pipeline.prepare(profile, found.config, "flame", notes)
-    tree = CallTree(report)
-    flags.say(found, notes)
     from gosnap.report import stacks
 
-    if chosen == "html":
+    tree = CallTree(report)
+    run.say()
+    if found.format == "html":
         return _page(found, report, tree)
-    if chosen == "folded":
+    if found.format == "folded":
         text = "".join(stacks.folded(tree))
-    elif chosen == "speedscope":
+    elif found.format == "speedscope":
         text = stacks.speedscope(report, tree, _title(found))
     else:
-        limit = found.config.nodecount if found.config.nodecount > 0 else 1000
+        limit = found.config.nodecount if found.config.nodecount > 0 else MOST_ROWS
         rows = stacks.rows(tree, limit)
-        if chosen == "csv":
+        if found.format == "csv":
             from gosnap.report.table import to_csv
 
-            text = to_csv(["depth", "name", "flat", "cum", "flat_before", "cum_before"], rows)
+            text = to_csv(COLUMNS, rows)
         else:
             from gosnap.profile import answers
             from gosnap.report.canonical import to_json
@@ -55,30 +52,13 @@ def main(words: list[str]) -> int:
             left = {"rows": len(tree) - len(rows)}
             totals = {"total": report.total}
             about, shown = answers.about(report.profile), answers.shown(report)
-            text = to_json(answers.ProfileView(
+            text = to_json(
+                answers.ProfileView(
                     "flame", snapshot=about, totals=totals, rows=rows, left_out=left, extra=shown
-                ))
+                )
+            )
     flags.write(found, text)
     return 0
-
-
-def _format(words: list[str]) -> tuple[list[str], str]:
-    """The words without --format, and the format: it has other choices here than elsewhere."""
-    rest, chosen = [], "html"
-    at = 0
-    while at < len(words):
-        name, given, value = words[at].lstrip("-").partition("=")
-        at += 1
-        if name != "format" or not words[at - 1].startswith("-"):
-            rest.append(words[at - 1])
-            continue
-        if not given:
-            value = words[at] if at < len(words) else ""
-            at += 1
-        if value not in FORMATS:
-            raise UsageError(f"--format: no {value!r}", f"choose one of {', '.join(FORMATS)}")
-        chosen = value
-    return rest, chosen
 
 
 def _title(found: flags.Arguments) -> str:

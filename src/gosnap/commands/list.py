@@ -21,7 +21,9 @@ def main(words: list[str]) -> int:
     found = listing.routines(report, run.match)
     if not found:
         run.say()
-        raise GosnapError(f"no matches found for regexp: {run.pattern}", "`gosnap top FILE` lists what there is")
+        raise GosnapError(
+            f"no matches found for regexp: {run.pattern}", "`gosnap top FILE` lists what there is"
+        )
     sources = Sources(config.source_path, config.trim_path)
     for file in dict.fromkeys(routine.file for routine in found if routine.file):
         source = sources.find(file)

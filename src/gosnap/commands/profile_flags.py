@@ -11,16 +11,26 @@ from gosnap.errors import GosnapError, UsageError
 from gosnap.profile.options import BY_NAME, CHOICES, OPTIONS, SHORTCUTS, Config, Option
 
 _OUTPUT = "Output"
+_LIVE = "Processes, snapshots and cores"
 FLAGS = (
     Option(
         "format",
         "string",
-        "text",
+        "",
         _OUTPUT,
-        "text for people, json or csv for programs",
-        choices=(("text", ""), ("json", ""), ("csv", "")),
+        "text for people (default), json or csv for programs; flame has others",
         value="FORMAT",
     ),
+    Option(
+        "view",
+        "string",
+        "pprof",
+        _LIVE,
+        "of a process, snapshot or core: as its endpoint would show it, or with what is not published yet",
+        choices=(("pprof", ""), ("now", "")),
+        value="pprof|now",
+    ),
+    Option("exe", "string", "", _LIVE, "of a core: the executable that it came from", value="PROGRAM"),
     Option("output", "string", "", _OUTPUT, "write the answer to FILE (made with mode 0600)", value="FILE"),
     Option("force", "bool", False, _OUTPUT, "replace FILE if it exists"),
     Option("quiet", "bool", False, _OUTPUT, "say nothing but the answer"),
@@ -124,7 +134,9 @@ def split(found: Arguments) -> None:
     if len(found.sources) > 1 and _is_executable(found.sources[0]):
         found.executable, *found.sources = found.sources
     if not found.sources:
-        raise UsageError("no profile given", "give a file, for example heap.pb.gz")
+        raise UsageError(
+            "no profile given", "give a file (heap.pb.gz), a PID, a .gosnap file, or http://HOST:PORT"
+        )
 
 
 def _is_number(words: list[str]) -> bool:

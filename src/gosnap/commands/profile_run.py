@@ -28,9 +28,11 @@ class Run:
     def __init__(
         self, words: list[str], verb: str, formats: tuple[str, ...] = ("text",), *, pattern: bool = False
     ) -> None:
-        """``formats``: the values of --format that the verb has. ``pattern``: a regular expression comes
+        """``formats``: the values of --format that the verb has, the first without one. ``pattern``: a regular expression comes
         before the files."""
         self.found = found = flags.parse(words)
+        if not found.format:
+            found.flags["format"] = formats[0]
         if found.format not in formats:
             raise UsageError(f"{verb} has no --format={found.format}", f"it has {', '.join(formats)}")
         self.pattern = ""
@@ -46,10 +48,17 @@ class Run:
 
             # before profiles are read, which takes longer
             self.match = compile_regex("argument", self.pattern)
+        from gosnap.commands import profile_sources
         from gosnap.profile import pipeline
 
         self.notes = []
-        profile = pipeline.load(found.sources, found.config, self.notes, executable=found.executable)
+        profile = pipeline.load(
+            found.sources,
+            found.config,
+            self.notes,
+            executable=found.executable,
+            open_source=profile_sources.opener(found),
+        )
         self.report = pipeline.prepare(profile, found.config, verb, self.notes)
 
     def say(self) -> None:

@@ -4,37 +4,19 @@ As `go tool pprof -top` has it, with the same options."""
 
 from __future__ import annotations
 
-from gosnap.commands import profile_flags as flags
+from gosnap.commands.profile_run import Run
 
-USAGE = "FILE..."
+USAGE = "SOURCE..."
 COLUMNS = ["flat", "cum", "name", "function", "file", "line", "address", "inlined"]
 
 
 def main(words: list[str]) -> int:
     """Run it; the exit code."""
-    found = flags.parse(words)
-    flags.split(found)
-    from gosnap.profile import pipeline
-
-    notes: pipeline.Notes = []
-    profile = pipeline.load(found.sources, found.config, notes, executable=found.executable)
-    report = pipeline.prepare(profile, found.config, "top", notes)
+    run = Run(words, "top", ("text", "json", "csv"))
+    report = run.report
     graph = report.graph(edges=lambda nodes: nodes.inlined)
-    flags.say(found, notes)
-    if found.format == "text":
-        from gosnap.report.text import profile_top
-
-        flags.write(found, profile_top.render(report, graph))
-        return 0
     from gosnap.profile import answers
+    from gosnap.report.text import profile_top
 
-    view = answers.top(report, graph)
-    if found.format == "json":
-        from gosnap.report.canonical import to_json
-
-        flags.write(found, to_json(view))
-    else:
-        from gosnap.report.table import to_csv
-
-        flags.write(found, to_csv(COLUMNS, view.rows))
+    run.answer(lambda: profile_top.render(report, graph), lambda: answers.top(report, graph), COLUMNS)
     return 0

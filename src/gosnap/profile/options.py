@@ -195,6 +195,8 @@ class Config:
     all_frames: bool
     add_comment: str
     max_size: int
+    seconds: int
+    timeout: int
     sample_index: str
     unit: str
     mean: bool

@@ -36,10 +36,18 @@ Notes = list[str]
 # ---- 1 to 4: sources ----
 
 
-def load(sources: Sequence[str], config: Config, notes: Notes, *, executable: str = "") -> Profile:
-    """The profile that these files make together, with the base subtracted.
+def load(
+    sources: Sequence[str],
+    config: Config,
+    notes: Notes,
+    *,
+    executable: str = "",
+    open_source: Callable[[str], Profile] | None = None,
+) -> Profile:
+    """The profile that these sources make together, with the base subtracted.
 
-    ``executable``: the program they are of, where the command line names it.
+    ``executable``: the program they are of, where the command line names it. ``open_source``: how one is read;
+    without it all are files.
     """
     if config.base and config.diff_base:
         raise GosnapError(
@@ -48,7 +56,7 @@ def load(sources: Sequence[str], config: Config, notes: Notes, *, executable: st
     bases = config.base or config.diff_base
     if config.normalize and not bases:
         raise GosnapError("--normalize needs a base", "give one with --base or --diff_base")
-    read_in = _read([*sources, *bases], config, executable)
+    read_in = _read([*sources, *bases], config, executable, open_source)
     profile = _merged(_usable(read_in[: len(sources)], sources, "profiles", notes))
     if bases:
         from gosnap.profile import combine
@@ -69,14 +77,17 @@ def load(sources: Sequence[str], config: Config, notes: Notes, *, executable: st
     return profile
 
 
-def _read(paths: Sequence[str], config: Config, executable: str) -> list[Profile | GosnapError | OSError]:
+def _read(
+    paths: Sequence[str], config: Config, executable: str, open_source: Callable[[str], Profile] | None
+) -> list[Profile | GosnapError | OSError]:
     """Every file, or why it cannot be read."""
 
     def some(first: int, last: int) -> list[Profile | GosnapError | OSError]:
         found: list[Profile | GosnapError | OSError] = []
         for path in paths[first:last]:
             try:
-                found.append(_located(read.read_file(path, config.max_size), executable, config.buildid))
+                opened = open_source(path) if open_source else read.read_file(path, config.max_size)
+                found.append(_located(opened, executable, config.buildid))
             except (GosnapError, OSError) as e:
                 found.append(e)
         return found

@@ -1,0 +1,56 @@
+"""What a profile verb's words stand for: a file of pprof, an address, a process, a snapshot or a core.
+
+A file that exists wins over all else that a word might mean.
+"""
+
+from __future__ import annotations
+
+import os
+
+from gosnap.errors import GosnapError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gosnap.commands.profile_flags import Arguments
+    from gosnap.profile.model import Profile
+
+_SNAPSHOT = b"GOSNAP\r\n"
+
+
+def opener(found: Arguments) -> Callable[[str], Profile]:
+    """What reads one source; the command line says how."""
+    exe, view = str(found.flags["exe"]), str(found.flags["view"])
+
+    def open_source(source: str) -> Profile:
+        from gosnap.profile import read
+
+        if _is_profile(source):
+            return read.read_file(source, found.config.max_size)
+        from gosnap.profile import fetch
+
+        if fetch.is_address(source):
+            body = fetch.fetch(source, seconds=found.config.seconds, timeout=found.config.timeout)
+            return read.parse(body, source, found.config.max_size)
+        from gosnap.commands import profiles
+
+        if not profiles.kind(source):
+            if "/" in source or ":" in source:
+                raise GosnapError(
+                    f"{source}: no such file", "give a profile, a PID, a .gosnap file, or http://HOST:PORT"
+                )
+            return read.read_file(source, found.config.max_size)
+        return profiles.load(source, view, exe=exe or None)
+
+    return open_source
+
+
+def _is_profile(source: str) -> bool:
+    """Whether a word is a file that is neither a snapshot, nor a core, nor an executable."""
+    if not os.path.isfile(source):  # noqa: PTH113 (profile verbs start without pathlib)
+        # a pipe is read as it comes; a directory has an error of its own
+        return os.path.exists(source)  # noqa: PTH110
+    with open(source, "rb", buffering=0) as f:
+        head = f.read(8) or b""
+    return not head.startswith((_SNAPSHOT, b"\x7fELF"))
