@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from gosnap.errors import GosnapError
 
 if TYPE_CHECKING:
-    from gosnap.goruntime.heapprofile import HeapProfile
+    from gosnap.profile.memory import HeapProfile
     from gosnap.profile.model import Profile
 
 _SNAPSHOT = b"GOSNAP\r\n"
@@ -14,7 +14,7 @@ _ELF, _CORE = b"\x7fELF", b"\x04\x00"
 
 
 def kind(target: str) -> str:
-    """"process" (a PID, a program's name, or the path of a running executable), "snapshot", "core", or ""
+    """ "process" (a PID, a program's name, or the path of a running executable), "snapshot", "core", or ""
     for what is none of these: another file, or an address."""
     if target.isascii() and target.isdigit():
         return "process"

@@ -26,8 +26,8 @@ VIEWS: tuple[View, ...] = ("pprof", "now")
 FUTURES = 3
 _MEM_PROFILE = 1
 """runtime.memProfile, the bucketType."""
-_STACK_22, _STACK_23 = 32, 1024 + 2
-"""The deepest stack: runtime.maxStack until Go 1.22, then maxProfStackDepth, and since 1.27 two more."""
+_STACK_22, _STACK_23 = 32, 1024
+"""The deepest stack: runtime.maxStack until Go 1.22, then maxProfStackDepth; bucket.stk throws beyond."""
 _MAX_BYTES = 1 << 30
 _MAX_SPECIALS = 1 << 27
 _PASSES = 16

@@ -13,6 +13,8 @@ from gosnap.goruntime.heapprofile import HeapProfile, read_heap_profile
 from gosnap.goruntime.mprof import VIEWS, View
 from gosnap.profile.model import HAS_FUNCTIONS, NONE, Profile, Strings, column
 
+__all__ = ["HeapProfile", "checked_view", "of_core", "of_process", "to_profile"]
+
 SAMPLE_TYPES = [
     ("alloc_objects", "count"),
     ("alloc_space", "bytes"),
@@ -117,4 +119,3 @@ class _Texts:
 
     def raw(self) -> list[bytes]:
         return [t.encode("utf-8", "surrogateescape") for t in self._rows]
-
