@@ -421,10 +421,22 @@ def test_proto(go_version: str, gobuild: Build, running: Start, tmp_path: Path) 
 
         assert head(mine) == head(proto)
         assert list(mine.mapping) != [] and [
-            (m.memory_start, m.memory_limit, m.file_offset, m.has_functions, profileproto.text(mine, m.build_id))
+            (
+                m.memory_start,
+                m.memory_limit,
+                m.file_offset,
+                m.has_functions,
+                profileproto.text(mine, m.build_id),
+            )
             for m in mine.mapping
         ] == [
-            (m.memory_start, m.memory_limit, m.file_offset, m.has_functions, profileproto.text(proto, m.build_id))
+            (
+                m.memory_start,
+                m.memory_limit,
+                m.file_offset,
+                m.has_functions,
+                profileproto.text(proto, m.build_id),
+            )
             for m in proto.mapping
         ]
         assert abs(mine.time_nanos - proto.time_nanos) < 3600 * 10**9

@@ -62,6 +62,8 @@ func spin(phase *uint32) {
 
 // mark leaves the collector marking. What it says is the phase that it is held in.
 func mark(phase *uint32) uint32 {
+	// else those that allocate would be made to help, and wait for work that never comes
+	debug.SetGCPercent(-1)
 	for try := 0; try < 100; try++ {
 		hold.Store(true)
 		started, done := make(chan bool), make(chan bool)
