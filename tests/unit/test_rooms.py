@@ -13,7 +13,8 @@ MAY_IMPORT = {
     "target": {"_kernels", "binary"},
     "goruntime": {"_kernels", "binary", "target"},
     "heap": {"_kernels", "binary", "target", "goruntime"},
-    "profile": {"_kernels", "binary"},
+    # profile.memory alone knows Go programs; see test_profiles_of_files_know_no_programs
+    "profile": {"_kernels", "binary", "target", "goruntime"},
     "report": {"heap", "profile"},
     "commands": {"report", "heap", "target", "profile"},
 }
@@ -54,6 +55,13 @@ def test_imports_go_one_way(room: str) -> None:
             parts = name.split(".")
             if parts[0] == "gosnap" and len(parts) > 1:
                 assert parts[1] in allowed, f"{path.relative_to(SOURCE)} imports {name}"
+
+
+def test_profiles_of_files_know_no_programs() -> None:
+    for room, path, tree in modules():
+        if room == "profile" and path.name != "memory.py":
+            rooms = {name.split(".")[1] for name in imported(tree) if name.startswith("gosnap.")}
+            assert not rooms & {"goruntime", "target"}, path.relative_to(SOURCE)
 
 
 def test_nothing_below_commands_knows_argv_or_prints() -> None:

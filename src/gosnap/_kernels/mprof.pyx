@@ -61,10 +61,10 @@ cdef class Chain:
             if not 0 <= at <= self.header - 8 or self.header > 4096:
                 raise ValueError("mprof: a field outside of the bucket")
         last = max(self.active + self.cycle, self.future + 3 * self.cycle)
-        if self.active < 0 or self.future < 0 or not 0 < self.cycle <= 256 or last > self.record > 0:
+        if self.active < 0 or self.future < 0 or not 0 < self.cycle <= 256 or not last <= self.record <= 4096:
             raise ValueError("mprof: a cycle outside of the record")
-        if self.record > 4096:
-            raise ValueError("mprof: a record of this size")
+        if self.header % 8 or self.record % 8:
+            raise ValueError("mprof: a structure that is not aligned")
         for at in (self.allocs, self.frees, max(self.alloc_bytes, 0), max(self.free_bytes, 0)):
             if not 0 <= at <= self.cycle - 8:
                 raise ValueError("mprof: a counter outside of the cycle")

@@ -13,7 +13,7 @@ from gosnap.binary.elfhead import ET_DYN, PT_NOTE, ElfHead, Section, Segment
 from gosnap.errors import GosnapError
 
 SHF_COMPRESSED = 0x800
-SHT_NOBITS = 8
+SHT_NOTE, SHT_NOBITS = 7, 8
 _ELFCOMPRESS_ZLIB, _ELFCOMPRESS_ZSTD = 1, 2
 _NOTE_GO_BUILD_ID, _NOTE_GNU_BUILD_ID = 4, 3
 # More than deflate can pack (1032:1): a claim beyond it is a lie.
@@ -156,11 +156,14 @@ class ElfFile:
         return None
 
     def _note(self, owner: str, kind: int) -> bytes | None:
-        for s in self.segments:
-            if s.type != PT_NOTE or s.filesz > _MAX_NOTES or s.offset + s.filesz > len(self._data):
+        # Go's linker has a segment for one note only: others are found by their sections (Go >= 1.24)
+        places = [(s.offset, s.filesz) for s in self.segments if s.type == PT_NOTE]
+        places += [(s.offset, s.size) for s in self.sections.values() if s.type == SHT_NOTE]
+        for offset, size in places:
+            if size > _MAX_NOTES or offset + size > len(self._data):
                 continue
-            raw = self._data[s.offset : s.offset + s.filesz]
-            for name, number, desc in elfhead.notes(raw, self.label, s.offset):
+            raw = self._data[offset : offset + size]
+            for name, number, desc in elfhead.notes(raw, self.label, offset):
                 if name == owner and number == kind:
                     return desc
         return None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from gosnap.errors import GosnapError
 
 if TYPE_CHECKING:
-    from gosnap.goruntime.heapprofile import HeapProfile
+    from gosnap.profile.memory import HeapProfile
     from gosnap.profile.model import Profile
 
 _SNAPSHOT = b"GOSNAP\r\n"

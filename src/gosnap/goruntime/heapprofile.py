@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from gosnap.binary import elfhead
+from gosnap.binary.elf import ElfFile
 from gosnap.errors import GosnapError
 from gosnap.goruntime.callsites import CallSites, call_sites, executable_rows
 from gosnap.goruntime.mprof import Buckets, State, View, estimates, published, read_buckets
@@ -140,14 +140,6 @@ def _build_id(path: str) -> str:
     if not path.startswith("/"):
         return ""
     try:
-        with open(path, "rb") as f:
-            head = elfhead.read_head(f, path)
-            for s in head.segments:
-                if s.type == elfhead.PT_NOTE and s.filesz < 1 << 20:
-                    f.seek(s.offset)
-                    for name, kind, desc in elfhead.notes(f.read(s.filesz), path, s.offset):
-                        if name == "GNU" and kind == 3:
-                            return desc.hex()
-    except (GosnapError, OSError):
-        pass
-    return ""
+        return ElfFile.open(path).gnu_build_id or ""
+    except GosnapError:
+        return ""

@@ -26,8 +26,8 @@ VIEWS: tuple[View, ...] = ("pprof", "now")
 FUTURES = 3
 _MEM_PROFILE = 1
 """runtime.memProfile, the bucketType."""
-_STACK_22, _STACK_23 = 32, 1024 + 2
-"""The deepest stack: runtime.maxStack until Go 1.22, then maxProfStackDepth, and since 1.27 two more."""
+_STACK_22, _STACK_23 = 32, 1024
+"""The deepest stack: runtime.maxStack until Go 1.22, then maxProfStackDepth; bucket.stk throws beyond."""
 _MAX_BYTES = 1 << 30
 _MAX_SPECIALS = 1 << 27
 _PASSES = 16
@@ -137,14 +137,16 @@ def read_buckets(program: GoProgram) -> Buckets:
             if not _moved(program, state):
                 raise
             continue
-        if read_state(program) != state:
+        if read_state(program).word != state.word:
             last = None
             continue
-        if last is not None and last.state == state:
+        if last is not None and last.state.word == state.word:
             if _same(last, now):
                 return now
             if _same_published(last, now):
-                now.moving = int((last.allocs != now.allocs).any(1).sum())
+                new = len(now) - len(last)
+                changed = (last.allocs != now.allocs[new:]) | (last.frees != now.frees[new:])
+                now.moving = new + int(changed.any(axis=1).sum())
                 settled = now
         last = now
     if settled is None:
@@ -167,13 +169,14 @@ def _same(a: Buckets, b: Buckets) -> bool:
     )
 
 
-def _same_published(a: Buckets, b: Buckets) -> bool:
-    if not np.array_equal(a.address, b.address):
+def _same_published(before: Buckets, after: Buckets) -> bool:
+    """Whether two readings of one cycle agree in what is published; new buckets, in front, have nothing."""
+    n, column = len(before), 1 + before.state.cycle % FUTURES
+    if len(after) < n or not np.array_equal(before.address, after.address[len(after) - n :]):
         return False
-    column = 1 + a.state.cycle % FUTURES
     return all(
-        np.array_equal(x[:, i], y[:, i])
-        for x, y in ((a.allocs, b.allocs), (a.frees, b.frees))
+        np.array_equal(x[:, i], y[len(after) - n :, i])
+        for x, y in ((before.allocs, after.allocs), (before.frees, after.frees))
         for i in (0, column)
     )
 

@@ -19,6 +19,8 @@ from gosnap.profile.strings import Strings
 if TYPE_CHECKING:
     from gosnap.profile.columns import Code
 
+__all__ = ["HeapProfile", "checked_view", "of_core", "of_process", "to_profile"]
+
 SAMPLE_TYPES = [
     ("alloc_objects", "count"),
     ("alloc_space", "bytes"),

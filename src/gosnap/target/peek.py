@@ -46,7 +46,7 @@ class RunningSpace(AddressSpace):
         return bytes(out)
 
     def contains(self, addr: int, size: int = 1) -> bool:
-        """Whether the mappings, as they were when this was opened, cover a range readably."""
+        """Whether the mappings, as they were when last looked at, cover a range readably."""
         at = addr
         while at < addr + size:
             end = readable_until(self.mappings, at)
@@ -54,6 +54,10 @@ class RunningSpace(AddressSpace):
                 return super().contains(addr, size)
             at = end
         return True
+
+    def renew(self) -> None:
+        """See what has been mapped since."""
+        self.mappings = procfs.read_maps(self.pid)
 
     def region_end(self, addr: int) -> int:
         """The end of the region or mapping that holds an address; 0 for none."""
@@ -95,6 +99,21 @@ class Blocks:
     def load(self, addr: int, size: int) -> bool:
         """Blocks around [addr, addr + size), as far as that is mapped; False if there is nothing new.
         GosnapError beyond a bound that no program's needs."""
+        if self._load(addr, size):
+            return True
+        if not isinstance(self._space, RunningSpace):
+            return False
+        # mapped meanwhile, perhaps as one with what was there: distances may be others
+        self._space.renew()
+        self._mappings = self._space.mappings
+        self._loaded.clear()
+        self._mirrors.clear()
+        return self._load(addr, size) and self._has(addr)
+
+    def _has(self, addr: int) -> bool:
+        return any(start <= addr < end for start, end, _ in self._loaded.values())
+
+    def _load(self, addr: int, size: int) -> bool:
         added = False
         at, end = addr, min(addr + size, _USER_END)
         while at < end:

@@ -2,12 +2,14 @@
 // lines on its standard input and answers each with one line of JSON:
 //
 //	profile FILE   writes FILE.pb.gz (debug=0) and FILE.txt (debug=1), and counts runtime.MemProfile's records
+//	proto FILE     the first of the two only, for which the world need not stop
 //	gc             runs the collector
 //	more N         allocates N more objects in main.(*shelf).fill, and keeps them
 //	drop           lets go of what main.(*shelf).fill allocated
 //	mark ADDRESS   starts a collection and holds it in the middle of marking; ADDRESS is that of runtime.gcphase
 //	unmark         lets it end
 //	churn on|off   two goroutines allocate without end
+//	exp N RATE     the bits of math.Exp(-16*i/RATE) for i from 1 to N
 //
 // In between it holds still: the collector is off, so that what a profile shows does not change.
 package main
@@ -17,6 +19,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -59,6 +62,8 @@ func spin(phase *uint32) {
 
 // mark leaves the collector marking. What it says is the phase that it is held in.
 func mark(phase *uint32) uint32 {
+	// else those that allocate would be made to help, and wait for work that never comes
+	debug.SetGCPercent(-1)
 	for try := 0; try < 100; try++ {
 		hold.Store(true)
 		started, done := make(chan bool), make(chan bool)
@@ -88,9 +93,9 @@ func mark(phase *uint32) uint32 {
 	return 0
 }
 
-func write(path string) map[string]any {
+func write(names ...string) map[string]any {
 	profile := pprof.Lookup("heap")
-	for debug, name := range []string{path + ".pb.gz", path + ".txt"} {
+	for debug, name := range names {
 		f, err := os.Create(name)
 		if err != nil {
 			return map[string]any{"error": err.Error()}
@@ -113,7 +118,9 @@ func write(path string) map[string]any {
 func answer(words []string) map[string]any {
 	switch words[0] {
 	case "profile":
-		return write(words[1])
+		return write(words[1]+".pb.gz", words[1]+".txt")
+	case "proto":
+		return write(words[1] + ".pb.gz")
 	case "gc":
 		runtime.GC()
 	case "more":
@@ -139,6 +146,14 @@ func answer(words []string) map[string]any {
 			}
 		}
 		churn.Store(on)
+	case "exp":
+		n, _ := strconv.Atoi(words[1])
+		rate, _ := strconv.ParseFloat(words[2], 64)
+		bits := make([]uint64, n)
+		for i := range bits {
+			bits[i] = math.Float64bits(math.Exp(-float64(16*(i+1)) / rate))
+		}
+		return map[string]any{"bits": bits}
 	default:
 		return map[string]any{"error": "no such command"}
 	}
