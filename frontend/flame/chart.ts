@@ -56,6 +56,7 @@ export class Chart {
   private readonly spacer: HTMLElement;
   private labels: (Label | undefined)[] = [];
   private pending = 0;
+  private drawn = false;
   private width = 0;
   private height = 0;
   private contentHeight = 0;
@@ -85,8 +86,13 @@ export class Chart {
 
   show(scene: Scene): void {
     if (this.scene?.names !== scene.names) this.labels = [];
+    // What is zoomed to stays where it was clicked, also where the root is at the bottom and the height changes.
+    const { zoom } = scene;
+    const kept = zoom !== null && this.scene?.panes === scene.panes && this.scene.flip === scene.flip;
+    const before = kept ? this.box(zoom).y : 0;
     this.scene = scene;
     this.measure();
+    if (kept) this.scroller.scrollTop += this.box(zoom).y - before;
     this.schedule();
   }
 
@@ -218,7 +224,8 @@ export class Chart {
     }
     if (this.hover) this.outline(this.hover, 1.5);
     if (this.cursor) this.outline(this.cursor, 2.5);
-    if (!performance.getEntriesByName("gosnap:drawn").length) performance.mark("gosnap:drawn");
+    if (!this.drawn) performance.mark("gosnap:drawn");
+    this.drawn = true;
   }
 
   private drawLevel(scene: Scene, p: number, d: number, y: number): void {
@@ -231,6 +238,8 @@ export class Chart {
     const { order, x, width, name, inlined } = tree;
     const end = tree.level[d + 1];
     const frame: Frame = { pane: p, node: 0 };
+    // the functions between their callers and their callees
+    const pivot = d === 1 && scene.panes[p].first === 1;
     // What is too narrow is gathered into runs of crumbs.
     let runFrom = -1;
     let runTo = -1;
@@ -261,7 +270,7 @@ export class Chart {
       const gap = right - left > 3 ? 1 : 0;
       const ancestor = d < zoomed;
       const faint = scene.matches !== null ? !matched : ancestor;
-      context.fillStyle = matched ? theme.match : scene.fill(frame, faint);
+      context.fillStyle = pivot ? theme.pivot : matched ? theme.match : scene.fill(frame, faint);
       // An inlined call has no line between itself and its caller.
       const joined = inlined !== null && inlined[node] === 1 ? 1 : 0;
       const top = joined && !scene.flip ? y - 1 : y;
@@ -277,7 +286,8 @@ export class Chart {
       if (right - left - gap >= TEXT_FROM + indent) {
         const text = this.fit(name[node], right - left - gap - indent - 3, mark);
         if (text !== "") {
-          context.fillStyle = matched ? theme.matchText : faint ? theme.faintText : theme.text;
+          const plain = matched ? theme.matchText : faint ? theme.faintText : theme.text;
+          context.fillStyle = pivot ? theme.background : plain;
           context.fillText(text, PADDING + left + indent, y + ROW / 2);
         }
       }

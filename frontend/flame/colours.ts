@@ -11,6 +11,7 @@ export interface Theme {
   crumbs: string;
   match: string;
   matchText: string;
+  pivot: string;
   focus: string;
 }
 
@@ -22,6 +23,7 @@ const LIGHT: Theme = {
   crumbs: "#d4d7dd",
   match: "oklch(0.86 0.19 100)",
   matchText: "#16181d",
+  pivot: "#2b303b",
   focus: "#16181d",
 };
 const DARK: Theme = {
@@ -32,6 +34,7 @@ const DARK: Theme = {
   crumbs: "#363b45",
   match: "oklch(0.86 0.18 100)",
   matchText: "#16181d",
+  pivot: "#e5e7eb",
   focus: "#ffffff",
 };
 

@@ -6,7 +6,7 @@ import { changeColour, packageColour, theme } from "./colours";
 import { type Data, readData } from "./data";
 import { button, el, select } from "./dom";
 import { amount, change, percent, plural } from "./format";
-import { matcher } from "./names";
+import { matcher, shortName } from "./names";
 import { decode, encode, MEASURES, type PivotOn, type State } from "./state";
 import { find, functions, mainTree, pivot, type Tree } from "./tree";
 
@@ -27,6 +27,7 @@ class Page {
   private clicked: { frame: Frame; name: number } | null = null;
   private sortBy: "flat" | "cum" = "flat";
   private listTimer = 0;
+  private listKey = "";
   private colours: string[][] = [];
   private readonly diff: boolean;
   private readonly dark = matchMedia("(prefers-color-scheme: dark)");
@@ -131,7 +132,7 @@ class Page {
       ["back", "one step back"],
       ["arrows, Enter", "move between frames, zoom"],
       ["/", "search: text in any case, or /regex/"],
-      ["Enter in the search", "pivot on what was found"],
+      ["Enter in the search", "callers and callees of all that was found"],
       ["n, N", "zoom to the next, the previous frame found, largest first"],
       ["i", "root at the top or at the bottom"],
       ["l", "list of functions"],
@@ -157,8 +158,12 @@ class Page {
   private go(change: Partial<State>, how: "push" | "replace"): void {
     this.state = { ...this.state, ...change };
     const address = encode(this.state, this.data.chosen);
-    if (how === "push") history.pushState(null, "", address);
-    else history.replaceState(null, "", address);
+    try {
+      if (how === "push") history.pushState(null, "", address);
+      else history.replaceState(null, "", address);
+    } catch {
+      // a browser may refuse many steps in a short time; the page works on without them
+    }
     const moved = "zoom" in change || "pivot" in change || "flip" in change;
     this.update(moved);
   }
@@ -183,10 +188,14 @@ class Page {
     chart.cursor = null;
     chart.hoverName = -1;
     this.tip.hidden = true;
+    this.sayWhere();
     chart.show(this.scene());
     if (moved) this.scroll();
-    this.sayWhere();
     this.describe(state.zoom ?? { pane: 0, node: 0 });
+    // the list can come a little later than the frames
+    const listKey = `${this.mainKey} ${this.panesKey} ${JSON.stringify(state.zoom)}`;
+    if (listKey === this.listKey) return;
+    this.listKey = listKey;
     clearTimeout(this.listTimer);
     this.listTimer = window.setTimeout(() => this.fillList(), 30);
   }
@@ -196,6 +205,8 @@ class Page {
     const key = on === null ? "all" : JSON.stringify(on);
     if (key === this.panesKey) return;
     this.panesKey = key;
+    this.steps = null;
+    this.step = -1;
     this.panes = [{ tree: this.main, first: 0, up: false }];
     if (on === null) return;
     const { callees, callers } = pivot(this.main, this.chosen(on));
@@ -261,7 +272,7 @@ class Page {
   }
 
   private get unit(): string {
-    return this.data.types[this.state.type].unit;
+    return this.data.types[this.state.type].unit.slice(0, 40);
   }
 
   /** What percentages are of: all of the profile; where values are negative too, all of their sizes. */
@@ -295,6 +306,7 @@ class Page {
           return changeColour(size ? (after - before) / size : 0, dark, faint);
         }
         if (signed) return changeColour(after / tree.width[frame.node], dark, faint);
+        if (frame.node === 0) return changeColour(0, dark, faint);
         const name = tree.name[frame.node];
         return (colours[faint ? 1 : 0][name] ??= packageColour(data.names[name], dark, faint));
       },
@@ -340,6 +352,13 @@ class Page {
   private pivotOn(on: PivotOn, how: "push" | "replace"): void {
     if (JSON.stringify(on) === JSON.stringify(this.state.pivot) && !this.state.zoom) return;
     this.go({ pivot: on, zoom: null }, how);
+  }
+
+  /** What was found is what is shown then: no need to mark it as well. */
+  private pivotOnFound(): void {
+    const { query } = this.state;
+    this.search.value = "";
+    this.go({ pivot: { query }, zoom: null, query: "" }, "push");
   }
 
   private pivotOnFrame(frame: Frame): void {
@@ -390,14 +409,14 @@ class Page {
         lines.push(`flat: before ${amount(b, unit)}, after ${amount(a, unit)}, change ${change(a - b, unit)}`);
       }
     } else if (up) {
-      const on = this.pivotName(this.state.pivot as PivotOn);
-      const share = percent(total, tree.total[0]);
-      lines.push(`${amount(total, unit)} of ${on} come through here: ${share} of it, ${this.ofAll(total)}`);
+      const share = percent(total, tree.total[0]) || "0%";
+      lines.push(`${amount(total, unit)} through here, ${share} of ${this.pivoted}, ${this.ofAll(total)}`);
     } else {
-      lines.push(`flat ${amount(tree.flat[node], unit)}, ${this.ofAll(tree.flat[node])}`);
+      const flat = tree.flat[node];
+      lines.push(flat === 0 ? "flat 0" : `flat ${amount(flat, unit)}, ${this.ofAll(flat)}`);
       let text = `total ${amount(total, unit)}, ${this.ofAll(total)}`;
       if (zoomed > 0) text += `, ${percent(total, tree.total[zoomed])} of the zoomed frame`;
-      else if (this.state.pivot) text += `, ${percent(total, tree.total[0])} of ${this.pivotName(this.state.pivot)}`;
+      else if (this.state.pivot) text += `, ${percent(total, tree.total[0])} of ${this.pivoted}`;
       lines.push(text);
     }
     const place = frame.node === 0 ? "" : (this.data.places[tree.name[node]] ?? "");
@@ -405,6 +424,10 @@ class Page {
     const rest = [cut(place), inlined].filter((text) => text !== "").join(", ");
     if (rest) lines.push(rest);
     return lines;
+  }
+
+  private get pivoted(): string {
+    return this.state.pivot && "name" in this.state.pivot ? "the chosen function" : "the chosen functions";
   }
 
   private ofAll(value: number): string {
@@ -428,16 +451,22 @@ class Page {
     this.tip.style.transform = `translate(${left}px, ${Math.max(4, top)}px)`;
   }
 
+  /** One line, always there: the frames do not jump when it changes. */
   private sayWhere(): void {
     const { pivot: on, zoom } = this.state;
     const parts: (Node | string)[] = [];
+    if (on || zoom) parts.push(button("Show all", "Esc", () => this.reset()), " ");
     if (on) {
-      const what = "name" in on ? this.pivotName(on) : `all that match ${this.pivotName(on)}`;
-      parts.push("Callers and callees of ", el("b", {}, what));
+      const what = "name" in on ? shortName(this.pivotName(on)) : `all that match ${this.pivotName(on)}`;
+      parts.push("callers and callees of ", el("b", {}, what));
     }
-    if (zoom) parts.push(parts.length ? ", zoomed to " : "Zoomed to ", el("b", {}, this.nameOf(zoom)));
-    if (parts.length) parts.push(" ", button("Show all", "Esc", () => this.reset()));
-    this.crumb.hidden = parts.length === 0;
+    if (zoom) parts.push(on ? ", zoomed to " : "zoomed to ", el("b", {}, shortName(this.nameOf(zoom))));
+    if (parts.length === 0) {
+      const { total, base } = this.main;
+      const all = amount(total[0], this.unit);
+      const kind = this.data.types[this.state.type].name;
+      parts.push(base ? `${kind}: ${amount(base[0], this.unit)} before, ${all} after` : `${kind}: ${all}`);
+    }
     this.crumb.replaceChildren(...parts);
   }
 
@@ -481,9 +510,8 @@ class Page {
     const other = by === "flat" ? "cum" : "flat";
     const key = (column: "flat" | "cum", name: number): number => Math.abs(value(column, name));
     const sorted = all.names
-      .filter((name) => key(by, name) > 0)
+      .filter((name) => key(by, name) > 0 || key(other, name) > 0)
       .sort((a, b) => key(by, b) - key(by, a) || key(other, b) - key(other, a) || a - b);
-    const whole = diff ? (this.main.base as Float64Array)[0] || this.main.total[0] : this.whole;
     const show = diff ? change : amount;
     const head = el("tr");
     for (const column of ["flat", "cum"] as const) {
@@ -492,7 +520,8 @@ class Page {
         this.fillList();
       });
       const sorting = column === by ? "descending" : "none";
-      head.append(el("th", { scope: "col", "aria-sort": sorting }, sort), el("th", { scope: "col" }, "%"));
+      head.append(el("th", { scope: "col", "aria-sort": sorting }, sort));
+      if (!diff) head.append(el("th", { scope: "col" }, "%"));
     }
     head.append(el("th", { scope: "col", class: "left" }, "function"));
     const body = el("tbody");
@@ -501,16 +530,18 @@ class Page {
       for (const column of ["flat", "cum"] as const) {
         const v = value(column, name);
         const sign = diff && v !== 0 ? (v > 0 ? "grew" : "shrank") : "";
-        row.append(el("td", { class: sign }, show(v, unit)), el("td", { class: "share" }, percent(v, whole)));
+        row.append(el("td", { class: sign }, show(v, unit)));
+        // a diff's column is wider, and its shares say less
+        if (!diff) row.append(el("td", { class: "share" }, percent(v, this.whole)));
       }
       const full = cut(data.names[name]);
-      const to = button(full, full, () => this.pivotOn({ name }, "push"));
+      const to = button(shortName(full), full, () => this.pivotOn({ name }, "push"));
       to.addEventListener("pointerenter", () => this.outlineName(name));
       to.addEventListener("pointerleave", () => this.outlineName(-1));
       row.append(el("td", { class: "left" }, to));
       body.append(row);
     }
-    const where = zoom ? `Functions in ${this.nameOf(zoom)}` : state.pivot ? "Functions below" : "Functions";
+    const where = zoom ? `Functions in ${shortName(this.nameOf(zoom))}` : state.pivot ? "Functions below" : "Functions";
     const rest = sorted.length - LISTED;
     this.list.replaceChildren(
       el("h2", {}, where),
@@ -596,7 +627,7 @@ class Page {
     if (event.key === "Enter" && this.matches?.includes(1)) {
       event.preventDefault();
       if (event.ctrlKey || event.metaKey) this.next(event.shiftKey ? -1 : 1);
-      else this.pivotOn({ query: this.state.query }, "push");
+      else this.pivotOnFound();
     } else if (event.key === "Escape") {
       event.stopPropagation();
       this.search.value = "";
@@ -623,16 +654,14 @@ class Page {
     const count = this.steps.length;
     const from = this.step < 0 && by < 0 ? 0 : this.step;
     this.step = (from + by + count) % count;
-    const steps = this.steps;
-    this.zoomTo({ pane: 0, node: steps[this.step] });
-    this.steps = steps;
+    this.zoomTo({ pane: 0, node: this.steps[this.step] });
     this.speak(`match ${this.step + 1} of ${count}`);
   }
 
   private key(event: KeyboardEvent): void {
-    const target = event.target as Element;
+    const { target } = event;
     if (event.ctrlKey || event.metaKey || event.altKey || this.help.open) return;
-    if (target.matches("input, select, textarea")) return;
+    if (target instanceof Element && target.matches("input, select")) return;
     switch (event.key) {
       case "/":
         event.preventDefault();

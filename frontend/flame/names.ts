@@ -15,15 +15,17 @@ export function packageOf(name: string): string {
   return colons >= 0 ? head.slice(0, colons) : head;
 }
 
+/** Without the directories of import paths: "server.(*Server).run". */
+export function shortName(name: string): string {
+  return FILE.test(name) ? name.slice(name.lastIndexOf("/") + 1) : name.replace(DIRECTORIES, "");
+}
+
 /** A name and shorter forms of it, the longest first: without directories, without the package. */
 export function forms(name: string): string[] {
-  const all = [name];
-  if (FILE.test(name)) {
-    all.push(name.slice(name.lastIndexOf("/") + 1));
-  } else {
-    const short = name.replace(DIRECTORIES, "");
+  const short = shortName(name);
+  const all = [name, short];
+  if (!FILE.test(name)) {
     const own = packageOf(short);
-    all.push(short);
     if (own && short.length > own.length + 1) all.push(short.slice(own.length).replace(/^(?:\.|::)/, ""));
   }
   return all.filter((form, i) => form !== "" && (i === 0 || form.length < all[i - 1].length));

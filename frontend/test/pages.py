@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sys
 from array import array
@@ -20,7 +21,9 @@ def column(code: str, items: Sequence[int]) -> memoryview:
     return memoryview(array(code, items))
 
 
-def tree(stacks: Stacks, columns: int, root: str = "root") -> tuple[list[str], array, array, list[array]]:
+def tree(
+    stacks: Stacks, columns: int, root: str = "root"
+) -> tuple[list[str], array[int], array[int], list[array[int]]]:
     """Names, depths, names of nodes, and the totals of each column, in pre-order."""
     names: dict[str, int] = {root: 0}
     children: list[dict[str, int]] = [{}]
@@ -100,7 +103,9 @@ def synthetic(nodes: int, seed: int = 1) -> Stacks:
         grow = min(rng.randint(1, 8), 50 - len(stem), nodes - count)
         for _ in range(grow):
             # a new name each time, so that each frame is a node of its own
-            stem.append(f"{rng.choice(functions)[:60]}" + (f".func{rng.randint(1, 9)}" if rng.random() < 0.3 else ""))
+            stem.append(
+                f"{rng.choice(functions)[:60]}" + (f".func{rng.randint(1, 9)}" if rng.random() < 0.3 else "")
+            )
         count += grow
         size = int(rng.paretovariate(0.9) * 512)
         made.append((tuple(stem), (size, size // 64 + 1, size * rng.randint(1, 9), size // 16 + 1)))
@@ -137,14 +142,17 @@ def write(directory: Path, nodes: int) -> None:
         "deep": flame("deep", [([f"main.f{i % 3}" for i in range(20_000)], (9,))], one),
         "large": flame(f"{nodes:,} nodes", synthetic(nodes), HEAP_TYPES),
     }
-    before = {stack: values for stack, values in synthetic(4000, 7)}
+    pages["values"] = flame("values", [(("main.a",), (1 << 62, 1)), (("main.b",), (5, 1 << 53))], two)
+    before = dict(synthetic(4000, 7))
     rng = random.Random(3)
-    change = [
+    change: Stacks = [
         (stack, (v[0] if rng.random() > 0.1 else 0, int(v[0] * rng.uniform(0.3, 1.8)) * (rng.random() > 0.1)))
         for stack, v in before.items()
     ]
     pages["change"] = flame("a service, yesterday and today", change, one, diff=True)
     pages["service"] = flame("a service", synthetic(4000, 7), HEAP_TYPES)
+    # what the tests work out the shop's frames from
+    (directory / "shop.json").write_text(json.dumps(SHOP), encoding="utf-8")
     for name, page in pages.items():
         with (directory / f"{name}.html").open("w", encoding="utf-8") as out:
             render(page, out)

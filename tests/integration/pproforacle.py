@@ -190,9 +190,12 @@ def normalise(text: str, verb: str, flags: Sequence[str] = ()) -> str:
     - ``tree`` and ``peek``: adjacent blocks whose nodes have the same name and flat or cum, likewise.
     - ``tags``: adjacent values of a label with the same number, but for its sign, are sorted: a tie of +20
       and -20 in a comparison.
+    - everywhere: what is in round brackets inside of square ones is taken off. pprof takes Go's
+      "wrapper[go.shape.chan func(int) error]" for C++ and cuts its "parameters"; names are not ours to change.
     - ``dot`` and ``callgrind`` with ``-call_tree``, where a function has a node for each of its stacks:
       numbers of nodes are taken off, and lines sorted.
     """
+    text = _without_parameters(text)
     call_tree = "-call_tree" in flags
     number = 3 if "-cum" in flags else 1
     if verb in ("top", "text"):
@@ -210,6 +213,28 @@ def normalise(text: str, verb: str, flags: Sequence[str] = ()) -> str:
         bare = re.sub(r"(?m)^(c?f[nl])=\(\d+\)|\[\d+/\d+\]", r"\1", text)
         return "\n".join(sorted(re.sub(r"(?m)^(calls=\d+ |)[-+*]\S*", r"\1", bare).split("\n")))
     return text
+
+
+def _without_parameters(text: str) -> str:
+    """google/pprof internal/symbolizer/symbolizer.go, demangleSingleFunction, undone for Go's names."""
+    if "(" not in text:
+        return text
+    out = []
+    square = round_ = 0
+    for c in text:
+        if c == "\n":
+            square = round_ = 0
+        elif c == "[":
+            square += 1
+        elif c == "]" and square:
+            square -= 1
+        elif c == "(" and square:
+            round_ += 1
+        if not round_:
+            out.append(c)
+        if c == ")" and round_:
+            round_ -= 1
+    return "".join(out)
 
 
 _INLINE = r"(?: \(inline\)| \(partial-inline\)|)"

@@ -22,17 +22,19 @@ _SNAPSHOT = b"GOSNAP\r\n"
 def opener(found: Arguments) -> Callable[[str], Profile]:
     """What reads one source; the command line says how."""
     exe, view = str(found.flags["exe"]), str(found.flags["view"])
+    config = found.config
+    symbols = config.symbolize != "none"
 
     def open_source(source: str) -> Profile:
         from gosnap.profile import read
 
         if _is_profile(source):
-            return read.read_file(source, found.config.max_size)
+            return read.read_file(source, config.max_size, symbols=symbols)
         from gosnap.profile import fetch
 
         if fetch.is_address(source):
-            body = fetch.fetch(source, seconds=found.config.seconds, timeout=found.config.timeout)
-            return read.parse(body, source, found.config.max_size)
+            body = fetch.fetch(source, seconds=config.seconds, timeout=config.timeout)
+            return read.parse(body, source, config.max_size, symbols=symbols)
         from gosnap.commands import profiles
 
         if not profiles.kind(source):
@@ -40,7 +42,7 @@ def opener(found: Arguments) -> Callable[[str], Profile]:
                 raise GosnapError(
                     f"{source}: no such file", "give a profile, a PID, a .gosnap file, or http://HOST:PORT"
                 )
-            return read.read_file(source, found.config.max_size)
+            return read.read_file(source, config.max_size, symbols=symbols)
         return profiles.load(source, view, exe=exe or None)
 
     return open_source

@@ -97,7 +97,9 @@ OPTIONS = (
     Option("base", "list", (), _SOURCE, "subtract this profile; several are merged first"),
     Option("diff_base", "list", (), _SOURCE, "compare with this profile: percentages are of its total"),
     Option("normalize", "bool", False, _SOURCE, "scale the profile to the base before they are compared"),
-    Option("symbolize", "string", "", _SOURCE, "where names of functions come from"),
+    Option(
+        "symbolize", "string", "", _SOURCE, "none: do not name functions by what a text profile says of them"
+    ),
     Option("buildid", "string", "", _SOURCE, "the main executable's build ID, where the profile has none"),
     Option("all_frames", "bool", False, _SOURCE, "keep what the profile's drop_frames would hide"),
     Option("add_comment", "string", "", _SOURCE, "put a comment into the profile"),
@@ -197,6 +199,7 @@ class Config:
     max_size: int
     seconds: int
     timeout: int
+    symbolize: str
     sample_index: str
     unit: str
     mean: bool

@@ -67,7 +67,8 @@ class _Row:
 class _Reader:
     """Lines with their numbers, for errors."""
 
-    def __init__(self, data: bytes, name: str) -> None:
+    def __init__(self, data: bytes, name: str, symbols: bool = True) -> None:
+        self.symbols = symbols
         self.lines = data.decode("utf-8", "surrogateescape").splitlines()
         self.name = name
         self.at = 0
@@ -82,9 +83,13 @@ class _Reader:
         return GosnapError(f"{self.name}: line {self.at}: {why}: {line!r}", _AGAIN)
 
 
-def parse_text(data: bytes, name: str) -> Profile:
-    """The profile in this text, which ``name`` names in errors. GosnapError where it is malformed."""
-    reader = _Reader(data, name)
+def parse_text(data: bytes, name: str, symbols: bool = True) -> Profile:
+    """The profile in this text, which ``name`` names in errors. GosnapError where it is malformed.
+
+    ``symbols``: whether functions are named, and samples labelled, by the comments that Go writes; without,
+    they have addresses only, as pprof reads such a profile.
+    """
+    reader = _Reader(data, name, symbols)
     for line in reader:
         if not line.strip() or line.startswith("#"):
             continue
@@ -222,13 +227,13 @@ def _addresses(reader: _Reader, text: str) -> list[int]:
     return [(a - 1) % _U64 for a in found]
 
 
-def _comment(line: str, row: _Row | None, counters: dict[str, int]) -> None:
+def _comment(line: str, row: _Row | None, counters: dict[str, int], symbols: bool) -> None:
     symbol = _SYMBOL.fullmatch(line)
     if symbol and row is not None:
         row.symbols.append((int(symbol[1], 16), symbol[2] or "", symbol[3] or "", int(symbol[4] or 0)))
         return
     labels = _LABELS.fullmatch(line)
-    if labels and row is not None:
+    if labels and row is not None and symbols:
         row.labels.update((_unquoted(key), _unquoted(value)) for key, value in _LABEL.findall(labels[1]))
         return
     counter = _COUNTER.fullmatch(line)
@@ -257,13 +262,13 @@ def _unquoted(text: str) -> str:
     return _ESCAPE.sub(plain, text) if "\\" in text else text
 
 
-def _frames(row: _Row) -> list[tuple[int, tuple[str, str, int] | None]]:
+def _frames(row: _Row, symbols: bool) -> list[tuple[int, tuple[str, str, int] | None]]:
     """(address, function or None) of a stack.
 
     The comments name every frame but runtime.goexit and, at the leaf, those of the runtime itself: neither do
     Go's profile.proto profiles have these.
     """
-    if not row.symbols:
+    if not symbols or not row.symbols:
         return [(address, None) for address in row.addresses]
     known: list[tuple[int, tuple[str, str, int] | None]] = []
     at = 0
@@ -285,7 +290,7 @@ def _frames(row: _Row) -> list[tuple[int, tuple[str, str, int] | None]]:
 def _built(builder: ProfileBuilder, rows: list[_Row], reader: _Reader) -> Profile:
     mappings = _Mappings(reader)
     flags = 0
-    if any(row.symbols for row in rows):
+    if reader.symbols and any(row.symbols for row in rows):
         flags = HAS_FUNCTIONS | HAS_FILENAMES | HAS_LINE_NUMBERS
     mappings.settle(address for row in rows for address in row.addresses)
     places = [
@@ -293,7 +298,7 @@ def _built(builder: ProfileBuilder, rows: list[_Row], reader: _Reader) -> Profil
     ]
     for row in rows:
         stack = []
-        for address, known in _frames(row):
+        for address, known in _frames(row, reader.symbols):
             lines = [(builder.function(known[0], known[1]), known[2])] if known else []
             of = mappings.find(address)
             stack.append(builder.location(address, lines, None if of is None else places[of]))
