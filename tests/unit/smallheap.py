@@ -347,6 +347,47 @@ def _table(big: int) -> Sections:
     return {"answers.types": {name: [r[i] for r in rows] for i, name in enumerate(columns)}}
 
 
+def _memprofile() -> Sections:
+    """Three stacks in cycle 4, at rate 512: two objects of Item, one inlined call, the array ``big``; one
+    whose objects are all dead; one that never had any."""
+    names, files = [b"main.fill", b"main.newItem", b"main.main"], [b"/shop/fill.go", b"/shop/item.go", b"?"]
+    return {
+        "answers.mprof": {
+            "why": "",
+            "head": 0x7F0000000000,
+            "word": 9,
+            "rate": 512,
+            "disabled": 0,
+            "total_bytes": 1,
+            "time_nanos": 1_700_000_000_000_000_000,
+            "mappings": [
+                {"start": 0x400000, "limit": 0x500000, "offset": 0, "file": "/shop/shop", "build_id": "ab"},
+                {"start": 0x7F00, "limit": 0x8F00, "offset": 4096, "file": "[vdso]", "build_id": ""},
+            ],
+            "complete": [1, 0],
+            "notes": [],
+        },
+        "mprof.size": np.array([32, 1 << 20, 48], "<u8"),
+        # active, future[0..2]
+        "mprof.allocs": np.array([1, 0, 1, 3, 5, 0, 0, 0, 0, 0, 0, 0], "<i8"),
+        "mprof.frees": np.array([0, 0, 0, 3, 4, 1, 0, 0, 0, 0, 0, 0], "<i8"),
+        "mprof.stack_start": np.array([0, 2, 4, 4], "<i8"),
+        "mprof.stack": np.array([0, 1, 0, 2], "<u4"),
+        "mprof.address": np.array([0x401000, 0x402000, 0x7F10], "<u8"),
+        "mprof.mapping": np.array([0, 0, 1], "<i4"),
+        "mprof.line_start": np.array([0, 2, 3, 4], "<i8"),
+        "mprof.line_function": np.array([1, 0, 2, 2], "<u4"),
+        "mprof.line": np.array([7, 11, 3, 0], "<i4"),
+        "mprof.start_line": np.array([9, 6, 1], "<i8"),
+        "mprof.name_bytes": np.frombuffer(b"".join(names), "|u1"),
+        "mprof.name_start": np.cumsum([0, *map(len, names)]).astype("<i8"),
+        "mprof.file_bytes": np.frombuffer(b"".join(files), "|u1"),
+        "mprof.file_start": np.cumsum([0, *map(len, files)]).astype("<i8"),
+        "mprof.object": np.array([2, 4, 16], "<u4"),
+        "mprof.object_bucket": np.array([0, 0, 1], "<u4"),
+    }
+
+
 def sections(big: int = 1 << 20) -> Sections:
     """All sections by name, columns and JSON; ``big``: bytes of the large array."""
     document = meta()
@@ -371,6 +412,7 @@ def sections(big: int = 1 << 20) -> Sections:
         **_goroutines(),
         **_rest(),
         **_contents(big),
+        **_memprofile(),
     }
 
 

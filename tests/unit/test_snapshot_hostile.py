@@ -17,8 +17,11 @@ import smallheap as heap
 
 from gosnap.binary.names import Names
 from gosnap.errors import GosnapError
+from gosnap.goruntime.mprof import VIEWS
 from gosnap.heap.snapshot import Snapshot, open_snapshot
 from gosnap.heap.views import View
+from gosnap.profile.memory import to_profile
+from gosnap.profile.model import check_valid
 from gosnap.report.canonical import to_json
 from gosnap.report.text import dominators, goroutines, paths, suspects
 from gosnap.report.text.table import Page
@@ -78,6 +81,14 @@ def suspicion(s: Snapshot) -> list[Callable[[Page], None]]:
     return [shown(s.suspects(since), suspects.render, "x") for since in (None, s)]
 
 
+def memprofile(s: Snapshot) -> list[Callable[[Page], None]]:
+    profile = s.heap_profile()
+    for view in VIEWS:
+        check_valid(to_profile(profile, view))
+    s.allocation_sites(profile).of(np.arange(len(heap.OBJECTS)))
+    return []
+
+
 ADDRESSES = (heap.ALICE, heap.LAST, heap.CAPTURED, heap.BUFFER)
 VERBS: list[Verb] = [
     *(by(what) for what in ("object", "type", "package", "root", "goroutine", "global")),
@@ -89,6 +100,7 @@ VERBS: list[Verb] = [
     all_goroutines,
     one_goroutine,
     suspicion,
+    memprofile,
 ]
 
 
@@ -208,7 +220,7 @@ def put(document: Any, place: tuple[Any, ...], junk: Any) -> Any:
     return document
 
 
-@pytest.mark.parametrize("name", ["answers.goroutines", "answers.locals", "answers.types"])
+@pytest.mark.parametrize("name", ["answers.goroutines", "answers.locals", "answers.mprof", "answers.types"])
 def test_a_table_lies(path: Path, name: str) -> None:
     where = places(GOOD[name])
     dice = random.Random(name)
