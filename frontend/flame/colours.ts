@@ -42,17 +42,45 @@ export function theme(dark: boolean): Theme {
   return dark ? DARK : LIGHT;
 }
 
-/** The fill of a function, plain or faint. Go's runtime is grey, so that a program's own code stands out. */
-export function packageColour(name: string, dark: boolean, faint: boolean): string {
-  const place = packageOf(name);
-  const mixed = hash(place);
-  const hue = mixed % 360;
-  const runtime = place === "runtime" || place.startsWith("runtime/") || place.startsWith("internal/runtime/");
-  const chroma = runtime ? 0.012 : 0.07 + ((mixed >>> 12) % 5) * 0.011;
-  // functions of one package differ a little
-  const shade = ((hash(name) >>> 8) % 5) * 0.012;
-  if (faint) return oklch(dark ? 0.27 + shade / 2 : 0.945 - shade / 2, chroma * 0.28, hue);
-  return oklch(dark ? 0.42 + shade : 0.86 - shade, chroma, hue);
+const SHADES = 5;
+
+/**
+ * The fills of functions by their packages. Go's runtime is grey, so that a program's own code stands out;
+ * functions of one package differ a little.
+ */
+export class PackageColours {
+  private readonly packages = new Map<string, string[]>();
+  private readonly functions: (string | undefined)[] = [];
+
+  constructor(
+    private readonly names: string[],
+    private readonly dark: boolean,
+    private readonly faint: boolean,
+  ) {}
+
+  of(name: number): string {
+    return (this.functions[name] ??= this.find(this.names[name]));
+  }
+
+  private find(name: string): string {
+    const place = packageOf(name);
+    let shades = this.packages.get(place);
+    if (shades === undefined) {
+      shades = Array.from({ length: SHADES }, (_, shade) => this.mix(place, shade * 0.012));
+      this.packages.set(place, shades);
+    }
+    return shades[(hash(name) >>> 8) % SHADES];
+  }
+
+  private mix(place: string, shade: number): string {
+    const { dark } = this;
+    const mixed = hash(place);
+    const hue = mixed % 360;
+    const runtime = place === "runtime" || place.startsWith("runtime/") || place.startsWith("internal/runtime/");
+    const chroma = runtime ? 0.012 : 0.07 + ((mixed >>> 12) % 5) * 0.011;
+    if (this.faint) return oklch(dark ? 0.27 + shade / 2 : 0.945 - shade / 2, chroma * 0.28, hue);
+    return oklch(dark ? 0.42 + shade : 0.86 - shade, chroma, hue);
+  }
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import "./flame.css";
 import { Chart, type Frame, type Pane, type Scene } from "./chart";
-import { changeColour, packageColour, theme } from "./colours";
+import { changeColour, PackageColours, theme } from "./colours";
 import { type Data, readData } from "./data";
 import { button, el, select } from "./dom";
 import { amount, change, percent, plural } from "./format";
@@ -28,7 +28,7 @@ class Page {
   private sortBy: "flat" | "cum" = "flat";
   private listTimer = 0;
   private listKey = "";
-  private colours: string[][] = [];
+  private colours: PackageColours[][] = [];
   private readonly diff: boolean;
   private readonly dark = matchMedia("(prefers-color-scheme: dark)");
   private readonly chart: Chart;
@@ -307,8 +307,7 @@ class Page {
         }
         if (signed) return changeColour(after / tree.width[frame.node], dark, faint);
         if (frame.node === 0) return changeColour(0, dark, faint);
-        const name = tree.name[frame.node];
-        return (colours[faint ? 1 : 0][name] ??= packageColour(data.names[name], dark, faint));
+        return colours[faint ? 1 : 0].of(tree.name[frame.node]);
       },
       mark: (frame) => {
         const { tree } = panes[frame.pane];
@@ -321,11 +320,11 @@ class Page {
     };
   }
 
-  private packageColours(dark: boolean): string[][] {
-    const at = dark ? 2 : 0;
-    this.colours[at] ??= [];
-    this.colours[at + 1] ??= [];
-    return this.colours.slice(at, at + 2);
+  /** Plain and faint ones. */
+  private packageColours(dark: boolean): PackageColours[] {
+    const { names } = this.data;
+    const made = [new PackageColours(names, dark, false), new PackageColours(names, dark, true)];
+    return (this.colours[dark ? 1 : 0] ??= made);
   }
 
   private scroll(): void {
@@ -508,10 +507,13 @@ class Page {
     };
     const by = this.sortBy;
     const other = by === "flat" ? "cum" : "flat";
-    const key = (column: "flat" | "cum", name: number): number => Math.abs(value(column, name));
-    const sorted = all.names
-      .filter((name) => key(by, name) > 0 || key(other, name) > 0)
-      .sort((a, b) => key(by, b) - key(by, a) || key(other, b) - key(other, a) || a - b);
+    const sizes = all.names.map((name) => [name, Math.abs(value(by, name)), Math.abs(value(other, name))]);
+    const present = sizes.filter(([, first, second]) => first > 0 || second > 0);
+    // only what is shown has to be in order
+    const least = Float64Array.from(present, ([, first]) => -first).sort()[LISTED - 1] ?? 0;
+    const sorted = present
+      .filter(([, first]) => first >= -least)
+      .sort((a, b) => b[1] - a[1] || b[2] - a[2] || a[0] - b[0]);
     const show = diff ? change : amount;
     const head = el("tr");
     for (const column of ["flat", "cum"] as const) {
@@ -525,7 +527,7 @@ class Page {
     }
     head.append(el("th", { scope: "col", class: "left" }, "function"));
     const body = el("tbody");
-    for (const name of sorted.slice(0, LISTED)) {
+    for (const [name] of sorted.slice(0, LISTED)) {
       const row = el("tr");
       for (const column of ["flat", "cum"] as const) {
         const v = value(column, name);
@@ -542,7 +544,7 @@ class Page {
       body.append(row);
     }
     const where = zoom ? `Functions in ${shortName(this.nameOf(zoom))}` : state.pivot ? "Functions below" : "Functions";
-    const rest = sorted.length - LISTED;
+    const rest = present.length - LISTED;
     this.list.replaceChildren(
       el("h2", {}, where),
       el("table", {}, el("thead", {}, head), body),

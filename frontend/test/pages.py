@@ -91,7 +91,7 @@ def synthetic(nodes: int, seed: int = 1) -> Stacks:
     packages = ["main", "runtime", "net/http", "encoding/json", "bytes"]
     packages += [f"github.com/company{i % 17}/module{i}/internal/part{i % 5}" for i in range(120)]
     functions = [
-        f"{rng.choice(packages)}.{rng.choice(('', '(*Server).', '(*cache).'))}handle{i}{rng.choice(('', '.func1'))}"
+        rng.choice(packages) + rng.choice((".", ".(*Server).", ".(*cache).")) + f"handle{i}"
         for i in range(6000)
     ]
     made: Stacks = []

@@ -72,7 +72,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_in_chromium(node: str, pages: Path) -> None:
     if not os.environ.get("GOSNAP_CHROMIUM") and not any(map(shutil.which, CHROMIUM)):
         pytest.skip("there is no Chromium (apt: chromium; or its path in GOSNAP_CHROMIUM)")
-    tested = run(node, "--test", "test/flame.test.mjs", env={"GOSNAP_PAGES": str(pages)})
+    tested = run(
+        node, "--test", "--test-reporter=tap", "test/flame.test.mjs", env={"GOSNAP_PAGES": str(pages)}
+    )
     assert tested.returncode == 0, tested.stdout + tested.stderr
-    # a file without tests would pass as well
+    # a run without tests would pass as well
     assert "# pass 2" in tested.stdout, tested.stdout

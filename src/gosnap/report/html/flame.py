@@ -98,9 +98,9 @@ def pack(flame: Flame) -> bytes:
     """The tree as the page reads it (frontend/flame/data.ts), deflated.
 
     A u32 with the length of a JSON text, that text (names and all else that does not grow with the nodes),
-    and the columns: depth, name, inlined if there is one, and for each sample type the total and, in diffs, the
-    base. All little-endian. A column is stored byte plane by byte plane, the lowest bytes of all items first:
-    most of the higher planes are 0 and take no room.
+    and the columns: depth, name, inlined if there is one, and for each sample type the total and, in diffs,
+    the base. All little-endian. A column is stored byte plane by byte plane, the lowest bytes of all items
+    first: most of the higher planes are 0 and take no room.
     """
     facts: dict[str, Any] = {
         "title": _text(flame.title),
