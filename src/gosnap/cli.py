@@ -26,13 +26,15 @@ VERBS = {
     "tree": ("gosnap.commands.tree", "a profile's call graph: each function with its callers and callees"),
     "peek": ("gosnap.commands.peek", "callers and callees of the functions that a pattern matches"),
     "list": ("gosnap.commands.list", "source lines of functions, with what each allocated or holds"),
+    "traces": ("gosnap.commands.traces", "every sample of a profile, with its labels and its stack"),
+    "raw": ("gosnap.commands.raw", "all that is in a profile, as text"),
     "info": ("gosnap.commands.info", "target, collector, self-checks, and where the RSS went"),
     "demo": ("gosnap.commands.demo", "build a small leaking Go program, capture it, explain"),
 }
 """verb -> (module, one line of help)."""
 ALIASES = {"text": "top"}
 """Other names of verbs."""
-PPROF_REPORTS = {"top", "tree", "peek", "list"}
+PPROF_REPORTS = {"top", "tree", "peek", "list", "traces", "raw"}
 """Verbs that pprof has as flags."""
 
 _USAGE = "usage: gosnap VERB TARGET [options]"

@@ -21,7 +21,8 @@ def clean(name: bytes) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def _clean_text(text: str) -> str:
+def clean_text(text: str) -> str:
+    """The same of a string that was decoded."""
     return clean(text.encode("utf-8", "surrogateescape"))
 
 
@@ -32,7 +33,7 @@ def profile_labels(report: Report) -> list[str]:
     if p.mappings:
         file = p.strings.text(p.mapping_file[0])
         if file:
-            lines.append(f"File: {_clean_text(base_name(file))}")
+            lines.append(f"File: {clean_text(base_name(file))}")
         build_id = p.strings.raw(p.mapping_build_id[0])
         if build_id:
             lines.append(f"Build ID: {clean(build_id)}")
@@ -42,9 +43,9 @@ def profile_labels(report: Report) -> list[str]:
             # a comment may have lines of its own
             lines += [clean(line) for line in comment.split(b"\n")]
     if report.sample_type:
-        lines.append(f"Type: {_clean_text(report.sample_type)}")
+        lines.append(f"Type: {clean_text(report.sample_type)}")
     if p.doc_url:
-        lines.append(f"Doc: {_clean_text(p.doc_url)}")
+        lines.append(f"Doc: {clean_text(p.doc_url)}")
     if p.time_nanos:
         lines.append(f"Time: {time.strftime('%Y-%m-%d %H:%M:%S %Z', time.localtime(p.time_nanos // 10**9))}")
     if p.duration_nanos:
