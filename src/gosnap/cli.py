@@ -27,6 +27,8 @@ VERBS = {
     "peek": ("gosnap.commands.peek", "callers and callees of the functions that a pattern matches"),
     "list": ("gosnap.commands.list", "source lines of functions, with what each allocated or holds"),
     "traces": ("gosnap.commands.traces", "every sample of a profile, with its labels and its stack"),
+    "tags": ("gosnap.commands.tags", "labels of a profile's samples, with what they weigh"),
+    "comments": ("gosnap.commands.comments", "the comments in a profile"),
     "raw": ("gosnap.commands.raw", "all that is in a profile, as text"),
     "info": ("gosnap.commands.info", "target, collector, self-checks, and where the RSS went"),
     "demo": ("gosnap.commands.demo", "build a small leaking Go program, capture it, explain"),
@@ -34,7 +36,7 @@ VERBS = {
 """verb -> (module, one line of help)."""
 ALIASES = {"text": "top"}
 """Other names of verbs."""
-PPROF_REPORTS = {"top", "tree", "peek", "list", "traces", "raw"}
+PPROF_REPORTS = {"top", "tree", "peek", "list", "traces", "raw", "tags", "comments"}
 """Verbs that pprof has as flags."""
 
 _USAGE = "usage: gosnap VERB TARGET [options]"

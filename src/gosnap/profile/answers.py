@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from gosnap.profile.listing import Routine
     from gosnap.profile.sources import Sources
+    from gosnap.profile.tags import Tag
 
 Row = dict[str, "Any"]
 
@@ -152,3 +153,16 @@ def listing(report: Report, routines: list[Routine], sources: Sources) -> Profil
                 line["text"] = text(source.line(number) or b"")
             lines.append(line)
     return ProfileView("list", about(report.profile), {"total": report.total}, rows, {"rows": 0}, shown(report))
+
+
+def tags(report: Report, found: list[Tag]) -> ProfileView:
+    """What `gosnap tags` shows, one row a key."""
+    rows: list[Row] = [
+        {
+            "key": text(tag.key),
+            "total": tag.total,
+            "values": [{"value": text(value), "weight": weight} for value, weight in tag.values],
+        }
+        for tag in found
+    ]
+    return ProfileView("tags", about(report.profile), {"total": report.total}, rows, {"rows": 0}, shown(report))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from gosnap.profile.graph import Graph
+from gosnap.profile.model import Profile
 from gosnap.profile.names import base_name
 from gosnap.profile.pipeline import Report
 from gosnap.profile.units import label, percentage, scale, truncate
@@ -26,6 +27,12 @@ def clean_text(text: str) -> str:
     return clean(text.encode("utf-8", "surrogateescape"))
 
 
+def comments(profile: Profile, *, hidden: bool = True) -> list[str]:
+    """The lines of a profile's comments; ``hidden``: also of those that begin with "#"."""
+    texts = map(profile.strings.raw, profile.comments)
+    return [clean(line) for text in texts if hidden or text[:1] != b"#" for line in text.split(b"\n")]
+
+
 def profile_labels(report: Report) -> list[str]:
     """What the profile is: file, build ID, comments, type, time and duration, as far as it says."""
     p = report.profile
@@ -37,11 +44,7 @@ def profile_labels(report: Report) -> list[str]:
         build_id = p.strings.raw(p.mapping_build_id[0])
         if build_id:
             lines.append(f"Build ID: {clean(build_id)}")
-    for index in p.comments:
-        comment = p.strings.raw(index)
-        if not comment.startswith(b"#"):
-            # a comment may have lines of its own
-            lines += [clean(line) for line in comment.split(b"\n")]
+    lines += comments(p, hidden=False)
     if report.sample_type:
         lines.append(f"Type: {clean_text(report.sample_type)}")
     if p.doc_url:
