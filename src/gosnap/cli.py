@@ -30,7 +30,9 @@ VERBS = {
     "tags": ("gosnap.commands.tags", "labels of a profile's samples, with what they weigh"),
     "comments": ("gosnap.commands.comments", "the comments in a profile"),
     "raw": ("gosnap.commands.raw", "all that is in a profile, as text"),
+    "flame": ("gosnap.commands.flame", "a flame graph of a profile: one page, folded stacks, or speedscope"),
     "info": ("gosnap.commands.info", "target, collector, self-checks, and where the RSS went"),
+    "proto": ("gosnap.commands.proto", "the memory profile of a process or snapshot as a pprof file"),
     "demo": ("gosnap.commands.demo", "build a small leaking Go program, capture it, explain"),
 }
 """verb -> (module, one line of help)."""
@@ -162,10 +164,10 @@ def _run(verb: str, arguments: list[str]) -> int:
 
 def _silence() -> None:
     """What is still buffered for standard output cannot be written; exit must not try again."""
-    try:
+    import contextlib
+
+    with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError, AttributeError):
-        pass
 
 
 class _Terminated(BaseException):
@@ -213,10 +215,10 @@ def _importing(frame: "FrameType | None") -> bool:
 
 def _fail(message: str, hint: str = "", code: int = 1) -> int:
     if sys.stderr is not None:
-        try:
+        import contextlib
+
+        with contextlib.suppress(OSError):
             sys.stderr.write(f"gosnap: {_printable(message)}\n" + (f"  {_printable(hint)}\n" if hint else ""))
-        except OSError:
-            pass
     return code
 
 

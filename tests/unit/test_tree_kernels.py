@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_graph_kernel import NONE, Adjacency, csr, dominators, with_root
 
-from gosnap._kernels.graph import Graph
-from gosnap._kernels.paths import chain, fields, merge, number, on_paths, shortest, words
+from gosnap._kernels.graph import Graph, offsets
+from gosnap._kernels.paths import chain, fields, labelled, merge, number, on_paths, shortest, thread, words
 from gosnap._kernels.sets import retained_by_sets
-from gosnap._kernels.tree import heaviest, mark_below, run
+from gosnap._kernels.tree import heaviest, mark_below, run, translate
 
 SETS = 63
 FAR = 0xFFFF
@@ -276,21 +276,104 @@ def test_fields_are_types_and_offsets() -> None:
         parent = [NONE] * nodes
         for i, v in enumerate(order):
             parent[v] = dice.choice([nodes, *order[:i]])
-        word = [dice.choice((0, 1, 5, 100, 1 << 20)) for _ in order]
+        # references in the order of objects: (holder, what is held, how far behind the one before)
+        edges: list[tuple[int, int, int]] = []
+        for v in order:
+            if v < objects and parent[v] < objects:
+                edges.append((parent[v], v, dice.choice((0, 1, 5, 100, FAR - 1, FAR, 1 << 20))))
+            elif v < objects:
+                edges.append((dice.randrange(objects), NONE, dice.choice((0, 3, FAR + 5))))
+        edges.sort(key=lambda e: e[0])
+        offset = np.searchsorted([e[0] for e in edges], np.arange(objects + 1)).astype(np.int64)
+        via, want_at = [NONE] * nodes, dict[int, int]()
+        total = 0
+        for i, (holder, held, by) in enumerate(edges):
+            total = by if not i or edges[i - 1][0] != holder else total + by
+            if held != NONE:
+                via[held], want_at[held] = i, total
         span_of = [s for s, k in enumerate(counts) for _ in range(k)]
         want = []
-        for v, w in zip(order, word, strict=True):
+        for v in order:
             above, row = parent[v], 0
             if v >= objects or above >= objects:
-                want.append(0)
+                want.append((1 << 64) - 1)
                 continue
             row = known.index(kind[above])
-            offset = max(8 * w - 8 * header[span_of[above]], 0)
-            want.append(kind[above] << 32 | (offset % period[row] if period[row] else offset))
+            inside = max(8 * want_at[v] - 8 * header[span_of[above]], 0)
+            want.append(kind[above] << 32 | (inside % period[row] if period[row] else inside))
         out = np.full(nodes, 5, np.uint64)
+        far = [(i, e[2]) for i, e in enumerate(edges) if e[2] >= FAR]
         columns = u32(kind), first, np.array(header, np.uint8), u32(known), np.array(period, np.int64)
-        fields(u32(order), u32(parent), np.array(word, np.int64), *columns, out)
+        fields(
+            np.array(order, np.int64),
+            u32(parent),
+            u32(via),
+            np.array([min(e[2], FAR) for e in edges], np.uint16),
+            np.array([i for i, _ in far], np.uint64),
+            np.array([s for _, s in far], np.uint64),
+            offset,
+            *columns,
+            out,
+        )
         assert out.tolist() == want
+
+
+def test_nodes_come_in_the_order_in_which_they_were_reached() -> None:
+    dice = random.Random(5)
+    for _ in range(200):
+        n = dice.randrange(1, 40)
+        order = dice.sample(range(n), dice.randrange(1, n + 1))
+        parent = [NONE] * n
+        for i, v in enumerate(order):
+            parent[v] = dice.choice([n, *order[:i]])
+        mark = np.zeros(n, np.uint8)
+        count = on_paths(u32(parent), u32(dice.sample(order, dice.randrange(len(order) + 1))), mark)
+        position = np.full(n, NONE, np.uint32)
+        member, above = np.zeros(count, np.int64), np.zeros(count, np.int64)
+        assert thread(u32(order), mark, u32(parent), position, member, above) == count
+        want = [v for v in order if mark[v]]
+        assert member.tolist() == want
+        assert above.tolist() == [want.index(parent[v]) if parent[v] < n else -1 for v in want]
+        assert position[member].tolist() == list(range(count))
+        if count:
+            with pytest.raises(ValueError, match="room"):
+                thread(u32(order), mark, u32(parent), position, member[1:], above)
+
+
+def test_labels_are_fields_and_types() -> None:
+    dice = random.Random(6)
+    kind = [dice.getrandbits(32) for _ in range(50)]
+    field = [dice.getrandbits(31) for _ in range(9)]
+    hides = [dice.randrange(2) for _ in range(16)]
+    member = [dice.randrange(60) for _ in range(300)]
+    which = [dice.randrange(9) for _ in member]
+    key, inside = np.zeros(300, np.uint64), np.full(300, 7, np.uint8)
+    # some are below one of their own type: a tree goes on, unless that is an array or the like
+    kind[:12] = [k >> 4 for k in kind[:12]]
+    holder = [*dice.sample(kind[:12], 5), *dice.sample(kind[12:], 4)]
+    columns = np.array(member, np.int64), u32(kind), u32(which), np.array(field, np.int64), u32(holder)
+    labelled(*columns, np.array(hides, np.uint8), key, inside)
+    own = [kind[v] if v < 50 else 0 for v in member]
+    want = [
+        (64 if 0 < k == holder[w] and k < 1 << 28 else field[w]) << 32 | k
+        for w, k in zip(which, own, strict=True)
+    ]
+    assert key.tolist() == want
+    assert any(k >> 32 == 64 for k in want)
+    assert inside.tolist() == [hides[kind[v] >> 28] if v < 50 else 0 for v in member]
+
+
+def test_a_table_is_looked_up_for_every_key() -> None:
+    dice = random.Random(7)
+    for _ in range(200):
+        known = sorted(dice.sample(range(1 << 32), dice.randrange(1, 9)))
+        value = [dice.getrandbits(32) for _ in known]
+        keys = [dice.choice(known) for _ in range(dice.randrange(40))]
+        out = np.zeros(len(keys), np.uint32)
+        translate(u32(keys), u32(known), u32(value), out)
+        assert out.tolist() == [value[known.index(k)] for k in keys]
+        with pytest.raises(ValueError, match="not known"):
+            translate(u32([(known[-1] + 1) % (1 << 32)]), u32(known), u32(value), np.zeros(1, np.uint32))
 
 
 def test_numbers_are_those_of_a_dict() -> None:
@@ -576,15 +659,17 @@ def test_hostile_words_and_numbers(columns: list[list[int]], wide: list[list[int
 
 
 @settings(max_examples=400, deadline=None)
-@given(many(_SMALL, 5), many(_WIDE, 3), room(1))
+@given(many(_SMALL, 8), many(_WIDE, 4), room(1))
 def test_hostile_fields(columns: list[list[int]], wide: list[list[int]], rooms: list[int]) -> None:
-    member, parent, kind, known = (u32(c) for c in columns[:4])
-    word, first, period = (column(c, np.int64) for c in wide)
-    header = column(columns[4], np.uint8)
-    for n in (len(word), min(len(word), len(member))):
+    member, offset, first, period = (column(c, np.int64) for c in wide)
+    parent, via, kind, known = (u32(c) for c in columns[:4])
+    header, step = column(columns[4], np.uint8), column(columns[5], np.uint16)
+    far = column(columns[6], np.uint64), column(columns[7], np.uint64)
+    for n in (len(kind), min(len(kind), max(len(offset) - 1, 0))):
         out = np.zeros(rooms[0], np.uint64)
-        table = kind, first, header[: max(len(first) - 1, 0)], known, period[: len(known)]
-        ask(lambda: fields(member[:n], parent, word[:n], *table, out))  # noqa: B023
+        table = kind[:n], first, header[: max(len(first) - 1, 0)], known, period[: len(known)]
+        edges = step, *far, offset[: n + 1]
+        ask(lambda: fields(member, parent, via, *edges, *table, out))  # noqa: B023
 
 
 @settings(max_examples=400, deadline=None)
@@ -615,3 +700,20 @@ def test_hostile_trees(columns: list[list[int]], rooms: list[int], start: int, p
         assert answered == (v < len(idom) and len(mark) >= len(idom))
         if answered:
             assert mark[v] == 1 and set(mark[: len(idom)].tolist()) <= {0, 1}
+
+
+@settings(max_examples=300, deadline=None)
+@given(many(_SMALL, 4), room(3), _WIDE)
+def test_hostile_lookups(columns: list[list[int]], rooms: list[int], wide: list[int]) -> None:
+    a, b, c, d = columns
+    out = np.zeros(rooms[0], np.uint32)
+    answered = ask(lambda: translate(u32(a), u32(sorted(b)), u32(c), out))
+    assert answered == (len(b) == len(c) and len(out) >= len(a) and all(k in b for k in a))
+    member, above = np.zeros(rooms[1], np.int64), np.zeros(rooms[2], np.int64)
+    ask(lambda: thread(u32(a), column(b, np.uint8), u32(c), u32(d), member, above))
+    keys = np.zeros(rooms[1], np.uint64), np.zeros(rooms[2], np.uint8)
+    numbers = column(wide, np.int64)
+    table = numbers, u32(a), u32(b), numbers, u32([*a, *b, *c][: len(wide)]), column(c, np.uint8)
+    ask(lambda: labelled(*table, *keys))
+    ends = np.zeros(rooms[0], np.int64)
+    assert ask(lambda: offsets(u32(a), ends)) == (len(ends) > len(a))

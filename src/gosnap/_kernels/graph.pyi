@@ -1,8 +1,7 @@
 """Reachability, dominators and retained sizes of a reference graph.
 
 Everything is iterative and works on flat arrays: a list of ten million nodes is as deep as it is long. Loops
-run
-without the GIL.
+run without the GIL.
 """
 
 import numpy as np
@@ -12,6 +11,10 @@ _U64 = npt.NDArray[np.uint64]
 _U32 = npt.NDArray[np.uint32]
 _I64 = npt.NDArray[np.int64]
 _U8 = npt.NDArray[np.uint8]
+
+def offsets(degree: _U32, out: _I64) -> int:
+    """Write where the edges of each node begin, and their number, into ``out`` (i64[n + 1]); ``degree``:
+    u32[n]. Returns the number of edges."""
 
 class Graph:
     """A directed graph as CSR: edges of node v are target[offset[v] : offset[v + 1]].

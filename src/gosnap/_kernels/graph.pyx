@@ -20,6 +20,19 @@ cdef enum:
     SHUT_SEEN = 3
 
 
+def offsets(const uint32_t[::1] degree not None, int64_t[::1] out not None):
+    cdef int64_t n = degree.shape[0], i
+    cdef int64_t total = 0
+    if out.shape[0] < n + 1:
+        raise ValueError("graph: output too small")
+    with nogil:
+        for i in range(n):
+            out[i] = total
+            total += degree[i]
+        out[n] = total
+    return total
+
+
 cdef class Graph:
     def __init__(self, const int64_t[::1] offset not None, const uint32_t[::1] target not None):
         cdef int64_t i

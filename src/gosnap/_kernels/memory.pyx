@@ -5,6 +5,22 @@
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcpy
 
+cdef extern from *:
+    """
+    #include <malloc.h>
+    static void gs_keep_freed(void) {
+    #ifdef M_MMAP_MAX
+        mallopt(M_MMAP_MAX, 0);
+        mallopt(M_TRIM_THRESHOLD, 0x7fffffff);
+    #endif
+    }
+    """
+    void gs_keep_freed()
+
+
+def keep_freed():
+    gs_keep_freed()
+
 
 cdef class Space:
     """Sorted, disjoint address ranges of the target and where their bytes lie here."""

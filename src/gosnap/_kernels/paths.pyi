@@ -32,6 +32,13 @@ def chain(parent: _U32, node: int, out: _U32) -> int:
 def on_paths(parent: _U32, nodes: _U32, mark: _U8) -> int:
     """Set mark[v] (u8[n]) to 1 for all that is on the paths up from these nodes; returns how many are."""
 
+def thread(order: _U32, mark: _U8, parent: _U32, position: _U32, member: _I64, above: _I64) -> int:
+    """The marked nodes in the order in which they were reached.
+
+    Writes them into ``member``, the place of each into ``position`` (u32[n]), and the place of each one's
+    parent, or -1, into ``above``. Returns how many there are. ValueError where there is no room for them.
+    """
+
 def words(
     step: _U16, far_edge: _U64, far_step: _U64, offset: _I64, edge: _I64, holder: _I64, out: _I64
 ) -> None:
@@ -43,9 +50,13 @@ def words(
     """
 
 def fields(
-    member: _U32,
+    member: _I64,
     parent: _U32,
-    word: _I64,
+    via: _U32,
+    step: _U16,
+    far_edge: _U64,
+    far_step: _U64,
+    offset: _I64,
     kind: _U32,
     first: _I64,
     header: _U8,
@@ -54,14 +65,25 @@ def fields(
     out: _U64,
 ) -> None:
     """For nodes in the order in which ``shortest`` reached them, what they are to the object before: its type
-    in the upper half of a word, the offset of the reference in it in the lower one; 0 where either is no
-    object.
+    in the upper half of a word, the offset of the reference in it in the lower one; 2**64 - 1 where either is
+    no object.
 
-    ``word``: i64 per member, of the reference (``words``). ``kind``: u32 per object, its type. ``first``:
-    i64[s + 1], the first object of each span, ``header``: u8[s], 1 where slots begin with a malloc header,
-    behind which offsets are counted. ``known``: u32, all types, sorted, and ``period``: i64, after how many
-    bytes what an object of each holds begins again, 0 for never: offsets are taken modulo that. ValueError
-    where columns do not fit.
+    ``member``: i64[m]; ``parent``, ``via``: as ``shortest`` left them; ``step``, ``far_edge``, ``far_step``,
+    ``offset``: as for ``words``. ``kind``: u32 per object, its type. ``first``: i64[s + 1], the first object
+    of each span, ``header``: u8[s], 1 where slots begin with a malloc header, behind which offsets are
+    counted. ``known``: u32, all types, sorted, and ``period``: i64, after how many bytes what an object of
+    each holds begins again, 0 for never: offsets are taken modulo that. ValueError where columns do not fit.
+    """
+
+def labelled(
+    member: _I64, kind: _U32, which: _U32, field: _I64, holder: _U32, hides: _U8, key: _U64, inside: _U8
+) -> None:
+    """A key per node: field[which[i]] in the upper half, its type in the lower one, 0 for what is no object.
+    Where that type is a plain value's (``roles``) and holder[which[i]] too, the upper half is 64: a list or
+    tree goes on.
+
+    ``hides``: u8[16], by role (the upper 4 bits of a type), what is written to ``inside`` (u8[m]), which is 0
+    for what is no object. ValueError where columns do not fit.
     """
 
 def number(key: _U64, out: _U32, first: _U32) -> int:

@@ -7,12 +7,16 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
 from gosnap._kernels.graph cimport Graph
-from gosnap._kernels.memory cimport HASH
+from gosnap._kernels.memory cimport HASH, prefetch
 
 cdef uint32_t NONE = 0xFFFFFFFF
+cdef uint64_t NO_FIELD = ~<uint64_t>0
+cdef uint64_t OWN = 64     # the label of what is held by one of its own type
 
 cdef enum:
     FAR = 0xFFFF    # a step that did not fit (edges.scan_spans)
+    AHEAD = 8       # nodes and references that are asked for in advance
+    VALUES = 1 << 28    # types below are plain values (heap/roles.py)
 
 
 def shortest(
@@ -26,7 +30,7 @@ def shortest(
     cdef int64_t n = graph.nodes
     cdef const int64_t *offset = graph.offset
     cdef const uint32_t *target = graph.target
-    cdef int64_t head = 0, tail = 0, i, e
+    cdef int64_t head = 0, tail = 0, i, e, end
     cdef uint32_t v, w
     if (shut.shape[0] < n or parent.shape[0] < n or via.shape[0] < n or order.shape[0] < n
             or graph.edges >= NONE):
@@ -45,11 +49,22 @@ def shortest(
                 order[tail] = v
                 tail += 1
         while head < tail:
+            # of the nodes that come next: where their references are, the references, what is known of those
+            if head + 3 * AHEAD < tail:
+                prefetch(&offset[order[head + 3 * AHEAD]])
+                prefetch(&shut[order[head + 3 * AHEAD]])
+                prefetch(&target[offset[order[head + 2 * AHEAD]]])
+                v = order[head + AHEAD]
+                for e in range(offset[v], min(offset[v + 1], offset[v] + AHEAD // 2)):
+                    prefetch(&parent[target[e]])
             v = order[head]
             head += 1
             if shut[v]:
                 continue
-            for e in range(offset[v], offset[v + 1]):
+            end = offset[v + 1]
+            for e in range(offset[v], end):
+                if e + AHEAD < end:
+                    prefetch(&parent[target[e + AHEAD]])
                 w = target[e]
                 if parent[w] == NONE:
                     parent[w] = v
@@ -92,6 +107,82 @@ def on_paths(
     return marked
 
 
+def thread(
+    const uint32_t[::1] order not None,
+    const uint8_t[::1] mark not None,
+    const uint32_t[::1] parent not None,
+    uint32_t[::1] position not None,
+    int64_t[::1] member not None,
+    int64_t[::1] above not None,
+):
+    cdef int64_t n = mark.shape[0], i
+    cdef int64_t count = 0, room = min(member.shape[0], above.shape[0])
+    cdef uint32_t v, p
+    if parent.shape[0] < n or position.shape[0] < n:
+        raise ValueError("paths: columns do not fit the nodes")
+    with nogil:
+        for i in range(order.shape[0]):
+            if i + AHEAD < order.shape[0] and order[i + AHEAD] < n:
+                prefetch(&mark[order[i + AHEAD]])
+            v = order[i]
+            if v >= n or not mark[v]:
+                continue
+            if count == room:
+                count = -1
+                break
+            p = parent[v]
+            position[v] = <uint32_t> count
+            member[count] = v
+            above[count] = position[p] if p < n else -1
+            count += 1
+    if count < 0:
+        raise ValueError("paths: more nodes than there is room for")
+    return count
+
+
+cdef struct Walk:
+    # the sum of steps up to a reference, so that the next one of the same object goes on from there
+    int64_t holder
+    int64_t edge
+    int64_t word
+
+
+cdef inline bint walk_to(
+    Walk *at, int64_t holder, int64_t edge, const int64_t *offset, int64_t nodes,
+    const uint16_t *step, int64_t steps, const uint64_t *far_edge, const uint64_t *far_step, int64_t fars,
+) noexcept nogil:
+    cdef int64_t e, lo, hi, mid
+    cdef int64_t total
+    if not (0 <= holder < nodes and 0 <= offset[holder] <= edge < offset[holder + 1] and edge < steps):
+        return False
+    if holder == at.holder and edge >= at.edge:
+        e = at.edge
+        total = at.word
+    else:
+        e = offset[holder] - 1
+        total = 0
+    while e < edge:
+        e += 1
+        if step[e] != FAR:
+            total += step[e]
+            continue
+        lo = 0
+        hi = fars
+        while lo < hi:
+            mid = (lo + hi) >> 1
+            if far_edge[mid] < <uint64_t> e:
+                lo = mid + 1
+            else:
+                hi = mid
+        if lo == fars or far_edge[lo] != <uint64_t> e:
+            return False
+        total += <int64_t> far_step[lo]
+    at.holder = holder
+    at.edge = edge
+    at.word = total
+    return True
+
+
 def words(
     const uint16_t[::1] step not None,
     const uint64_t[::1] far_edge not None,
@@ -101,50 +192,33 @@ def words(
     const int64_t[::1] holder not None,
     int64_t[::1] out not None,
 ):
-    cdef int64_t n = edge.shape[0], i, e
-    cdef int64_t nodes = offset.shape[0] - 1
-    cdef int64_t lo, hi, mid
-    cdef int64_t total = 0
-    cdef bint good = True
+    cdef int64_t n = edge.shape[0], i
+    cdef Walk at
+    cdef bint good = offset.shape[0] > 0
     if holder.shape[0] != n or out.shape[0] < n or far_edge.shape[0] != far_step.shape[0]:
         raise ValueError("paths: columns do not fit the references")
     with nogil:
-        e = -1
-        for i in range(n):
-            if not (0 <= holder[i] < nodes and offset[holder[i]] <= edge[i] < offset[holder[i] + 1]
-                    and 0 <= offset[holder[i]] and edge[i] < step.shape[0]):
+        at.holder = -1
+        for i in range(n if good else 0):
+            if not walk_to(
+                &at, holder[i], edge[i], &offset[0], offset.shape[0] - 1,
+                &step[0], step.shape[0], &far_edge[0], &far_step[0], far_edge.shape[0],
+            ):
                 good = False
                 break
-            # those of one object mostly follow each other: go on from the last
-            if not (i and holder[i] == holder[i - 1] and edge[i] >= e):
-                e = offset[holder[i]] - 1
-                total = 0
-            while e < edge[i]:
-                e += 1
-                if step[e] != FAR:
-                    total += step[e]
-                    continue
-                lo = 0
-                hi = far_edge.shape[0]
-                while lo < hi:
-                    mid = (lo + hi) >> 1
-                    if far_edge[mid] < <uint64_t> e:
-                        lo = mid + 1
-                    else:
-                        hi = mid
-                if lo == far_edge.shape[0] or far_edge[lo] != <uint64_t> e:
-                    good = False
-                    break
-                total += <int64_t> far_step[lo]
-            out[i] = total
-    if not good:
+            out[i] = at.word
+    if not good and n:
         raise ValueError("paths: a reference that is not its object's, or a step that is missing")
 
 
 def fields(
-    const uint32_t[::1] member not None,
+    const int64_t[::1] member not None,
     const uint32_t[::1] parent not None,
-    const int64_t[::1] word not None,
+    const uint32_t[::1] via not None,
+    const uint16_t[::1] step not None,
+    const uint64_t[::1] far_edge not None,
+    const uint64_t[::1] far_step not None,
+    const int64_t[::1] offset not None,
     const uint32_t[::1] kind not None,
     const int64_t[::1] first not None,
     const uint8_t[::1] header not None,
@@ -154,17 +228,30 @@ def fields(
 ):
     cdef int64_t n = member.shape[0], objects = kind.shape[0], i
     cdef int64_t spans = first.shape[0] - 1, types = known.shape[0]
-    cdef int64_t span = 0, row = 0, lo, hi, mid, offset
-    cdef uint32_t v, p, last = NONE
+    cdef int64_t span = 0, row = 0, lo, hi, mid, at
+    cdef int64_t v, p, last = -1
+    cdef Walk walk
     cdef bint good = True
-    if (word.shape[0] != n or out.shape[0] < n or header.shape[0] != spans or period.shape[0] != types
-            or spans < 0 or parent.shape[0] < objects):
+    if (out.shape[0] < n or header.shape[0] != spans or period.shape[0] != types or spans < 0
+            or parent.shape[0] < objects or via.shape[0] < parent.shape[0]
+            or offset.shape[0] != objects + 1 or far_edge.shape[0] != far_step.shape[0]):
         raise ValueError("paths: columns differ in length")
     with nogil:
+        walk.holder = -1
         for i in range(n):
-            out[i] = 0
+            # first where a node's parent is written, a little later what is asked of the parent
+            v = member[i + 2 * AHEAD] if i + 2 * AHEAD < n else -1
+            if 0 <= v < parent.shape[0]:
+                prefetch(&parent[v])
+                prefetch(&via[v])
+            v = member[i + AHEAD] if i + AHEAD < n else -1
+            if 0 <= v < parent.shape[0] and parent[v] < objects and via[v] < step.shape[0]:
+                prefetch(&kind[parent[v]])
+                prefetch(&offset[parent[v]])
+                prefetch(&step[via[v]])
+            out[i] = NO_FIELD
             v = member[i]
-            if v >= parent.shape[0]:
+            if not 0 <= v < parent.shape[0]:
                 good = False
                 break
             p = parent[v]
@@ -173,35 +260,77 @@ def fields(
             if p != last:
                 # nodes come as they were reached: those below one object follow each other
                 last = p
-                lo = 0
-                hi = spans
-                while lo < hi:
-                    mid = (lo + hi) >> 1
-                    if first[mid + 1] <= <int64_t> p:
-                        lo = mid + 1
-                    else:
-                        hi = mid
-                span = lo
-                lo = 0
-                hi = types
-                while lo < hi:
-                    mid = (lo + hi) >> 1
-                    if known[mid] < kind[p]:
-                        lo = mid + 1
-                    else:
-                        hi = mid
-                row = lo
+                if span >= spans or not first[span] <= p < first[span + 1]:
+                    lo = 0
+                    hi = spans
+                    while lo < hi:
+                        mid = (lo + hi) >> 1
+                        if first[mid + 1] <= p:
+                            lo = mid + 1
+                        else:
+                            hi = mid
+                    span = lo
+                if row >= types or known[row] != kind[p]:
+                    lo = 0
+                    hi = types
+                    while lo < hi:
+                        mid = (lo + hi) >> 1
+                        if known[mid] < kind[p]:
+                            lo = mid + 1
+                        else:
+                            hi = mid
+                    row = lo
             if span >= spans or row >= types or known[row] != kind[p]:
                 good = False
                 break
-            offset = word[i] * 8 - (8 if header[span] else 0)
-            if offset < 0:
-                offset = 0
+            if not walk_to(
+                &walk, p, via[v], &offset[0], objects,
+                &step[0], step.shape[0], &far_edge[0], &far_step[0], far_edge.shape[0],
+            ):
+                good = False
+                break
+            at = walk.word * 8 - (8 if header[span] else 0)
+            if at < 0:
+                at = 0
             if period[row] > 0:
-                offset %= period[row]
-            out[i] = <uint64_t> kind[p] << 32 | <uint32_t> offset
+                at %= period[row]
+            out[i] = <uint64_t> kind[p] << 32 | <uint32_t> at
     if not good:
-        raise ValueError("paths: a node of no type or in no span")
+        raise ValueError("paths: a node of no type or in no span, or a reference of another object")
+
+
+def labelled(
+    const int64_t[::1] member not None,
+    const uint32_t[::1] kind not None,
+    const uint32_t[::1] which not None,
+    const int64_t[::1] field not None,
+    const uint32_t[::1] holder not None,
+    const uint8_t[::1] hides not None,
+    uint64_t[::1] key not None,
+    uint8_t[::1] inside not None,
+):
+    cdef int64_t n = member.shape[0], i
+    cdef bint good = hides.shape[0] == 16 and holder.shape[0] == field.shape[0]
+    cdef uint32_t own
+    if which.shape[0] != n or key.shape[0] < n or inside.shape[0] < n:
+        raise ValueError("paths: columns differ in length")
+    with nogil:
+        for i in range(n if good else 0):
+            if member[i] < 0 or which[i] >= <uint64_t> field.shape[0]:
+                good = False
+                break
+            own = 0
+            inside[i] = 0
+            if member[i] < kind.shape[0]:
+                own = kind[member[i]]
+                inside[i] = hides[own >> 28]
+            # a value within another of its type, as in a list or tree
+            if own and own < VALUES and holder[which[i]] == own:
+                key[i] = OWN << 32 | own
+            else:
+                key[i] = <uint64_t> field[which[i]] << 32 | own
+    if not good:
+        raise ValueError("paths: a field that is not there")
 
 
 def number(const uint64_t[::1] key not None, uint32_t[::1] out not None, uint32_t[::1] first not None):

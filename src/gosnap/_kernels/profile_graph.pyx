@@ -620,6 +620,174 @@ def total(
     return <int64_t> sum_, <int64_t> div
 
 
+# ---- a node per call path ----
+
+
+cdef struct Path:
+    int64_t flat
+    int64_t cum
+    int64_t flat_div
+    int64_t cum_div
+    uint32_t node
+    uint32_t parent
+    uint32_t inline_
+
+
+cdef struct Paths:
+    Path *path
+    int64_t n
+    int64_t room
+    uint64_t *key           # (parent + 1) << 32 | node
+    uint32_t *place
+    uint64_t size
+
+
+cdef uint64_t path_key(const Path *p) noexcept nogil:
+    return <uint64_t> (p.parent + 1) << 32 | p.node
+
+
+cdef bint grow_paths(Paths *t) noexcept nogil:
+    cdef uint64_t size = t.size * 4 if t.size else 1024
+    cdef uint64_t *key = <uint64_t *> malloc(size * 8)
+    cdef uint32_t *place = <uint32_t *> malloc(size * 4)
+    cdef uint64_t slot
+    cdef int64_t i
+    if key == NULL or place == NULL:
+        free(key)
+        free(place)
+        return False
+    memset(place, 0xFF, size * 4)
+    for i in range(t.n):
+        slot = (path_key(&t.path[i]) * HASH) >> 24 & (size - 1)
+        while place[slot] != NONE:
+            slot = (slot + 1) & (size - 1)
+        key[slot] = path_key(&t.path[i])
+        place[slot] = <uint32_t> i
+    free(t.key)
+    free(t.place)
+    t.key = key
+    t.place = place
+    t.size = size
+    return True
+
+
+cdef int64_t step(Paths *t, uint32_t parent, uint32_t node) noexcept nogil:
+    """The path that goes on from ``parent`` to ``node``, made if need be; -1: no memory."""
+    cdef uint64_t want = <uint64_t> (parent + 1) << 32 | node, slot
+    cdef Path *more
+    if <uint64_t> t.n * 2 >= t.size and not grow_paths(t):
+        return -1
+    slot = (want * HASH) >> 24 & (t.size - 1)
+    while t.place[slot] != NONE:
+        if t.key[slot] == want:
+            return t.place[slot]
+        slot = (slot + 1) & (t.size - 1)
+    if t.n == t.room:
+        more = NULL
+        if t.n < SKIPPED:
+            more = <Path *> realloc(t.path, (t.room * 2 + 256) * sizeof(Path))
+        if more == NULL:
+            return -1
+        t.path = more
+        t.room = t.room * 2 + 256
+    t.key[slot] = want
+    t.place[slot] = <uint32_t> t.n
+    t.path[t.n] = Path(0, 0, 0, 0, node, parent, 1)
+    t.n += 1
+    return t.n - 1
+
+
+def tree(
+    const int64_t[::1] values not None,
+    int64_t types,
+    int64_t index,
+    int64_t divisor,
+    const int64_t[::1] stack_start not None,
+    const uint32_t[::1] stack not None,
+    const int64_t[::1] frame_start not None,
+    const uint32_t[::1] frame_node not None,
+    int64_t n,
+):
+    cdef int64_t samples = stack_start.shape[0] - 1, locations = frame_start.shape[0] - 1
+    cdef int64_t s, i, j, w, d = 0, at, last
+    cdef uint32_t parent, location
+    cdef bint ok = True, enough = True
+    cdef Paths t
+    t = Paths(NULL, 0, 0, NULL, NULL, 0)
+    no_such_columns(values, types, index, divisor, stack_start, stack, frame_start, frame_node, n)
+    try:
+        with nogil:
+            for s in range(samples):
+                w = values[s * types + index]
+                if divisor >= 0:
+                    d = values[s * types + divisor]
+                if w == 0 and d == 0:
+                    continue
+                parent = NONE
+                i = stack_start[s + 1]
+                while i > stack_start[s]:
+                    i -= 1
+                    location = stack[i]
+                    if location >= locations:
+                        ok = False
+                        break
+                    last = frame_start[location + 1] - 1
+                    for j in range(last, frame_start[location] - 1, -1):
+                        at = step(&t, parent, frame_node[j])
+                        if at < 0:
+                            enough = False
+                            break
+                        t.path[at].cum = plus(t.path[at].cum, w)
+                        t.path[at].cum_div = plus(t.path[at].cum_div, d)
+                        if j == last:
+                            t.path[at].inline_ = 0
+                        parent = <uint32_t> at
+                    if not enough:
+                        break
+                if not ok or not enough:
+                    break
+                if parent != NONE:
+                    t.path[parent].flat = plus(t.path[parent].flat, w)
+                    t.path[parent].flat_div = plus(t.path[parent].flat_div, d)
+        if not enough:
+            raise MemoryError
+        if not ok:
+            raise ValueError("graph: a location that is not there")
+        return path_columns(&t)
+    finally:
+        free(t.path)
+        free(t.key)
+        free(t.place)
+
+
+cdef dict path_columns(Paths *t):
+    cdef bytearray node = room(t.n, 4)
+    cdef bytearray parent = room(t.n, 4)
+    cdef bytearray inline_ = room(t.n, 1)
+    cdef bytearray flat = room(t.n, 8)
+    cdef bytearray cum = room(t.n, 8)
+    cdef bytearray flat_div = room(t.n, 8)
+    cdef bytearray cum_div = room(t.n, 8)
+    cdef int64_t i
+    for i in range(t.n):
+        (<uint32_t *> PyByteArray_AS_STRING(node))[i] = t.path[i].node
+        (<uint32_t *> PyByteArray_AS_STRING(parent))[i] = t.path[i].parent
+        (<uint8_t *> PyByteArray_AS_STRING(inline_))[i] = <uint8_t> t.path[i].inline_
+        (<int64_t *> PyByteArray_AS_STRING(flat))[i] = t.path[i].flat
+        (<int64_t *> PyByteArray_AS_STRING(cum))[i] = t.path[i].cum
+        (<int64_t *> PyByteArray_AS_STRING(flat_div))[i] = t.path[i].flat_div
+        (<int64_t *> PyByteArray_AS_STRING(cum_div))[i] = t.path[i].cum_div
+    return {
+        "node": view(node, "I"),
+        "parent": view(parent, "I"),
+        "inline": view(inline_, "B"),
+        "flat": view(flat, "q"),
+        "cum": view(cum, "q"),
+        "flat_div": view(flat_div, "q"),
+        "cum_div": view(cum_div, "q"),
+    }
+
+
 # ---- parts of it ----
 
 

@@ -39,7 +39,10 @@ cdef bint more(Rows *r, int64_t n) noexcept nogil:
     cdef int64_t want
     if r.n + n <= r.room:
         return True
-    want = r.room + (r.room >> 1) + n + 64
+    want = r.n + n
+    if want < r.room + (r.room >> 1):
+        want = r.room + (r.room >> 1)
+    want += 64
     at = <uint8_t *> realloc(r.at, want * r.size)
     if at == NULL:
         return False
@@ -256,7 +259,12 @@ cdef class Merger:
         cdef Source s = Source(p, self.types)
         cdef bint ok
         with nogil:
-            ok = self.take(s)
+            # room for all at once, which costs nothing while it is not used
+            ok = (
+                more(&self.frame, s.stack.shape[0]) and more(&self.value, s.values.shape[0])
+                and more(&self.label, s.label_key.shape[0]) and more(&self.sample, s.samples)
+                and self.take(s)
+            )
         if not ok:
             if s.wrong:
                 raise ValueError("merge: a reference to what is not there")
@@ -589,8 +597,8 @@ cdef class Merger:
         for i in range(n):
             s1[i], s2[i] = s[i].first_frame, s[i].first_label
         s1[n], s2[n] = self.frame.n, self.label.n
-        copied(columns, "values", "q", &self.value)
-        copied(columns, "stack", "I", &self.frame)
+        columns["values"] = handed(&self.value)
+        columns["stack"] = handed(&self.frame)
         n = self.label.n
         cdef Label *b = <Label *> self.label.at
         i1 = <uint32_t *> column(columns, "label_key", "I", n)
@@ -608,15 +616,43 @@ cdef void *column(dict columns, str name, str code, int64_t n) except NULL:
     return <void *> PyByteArray_AS_STRING(data)
 
 
-cdef int copied(dict columns, str name, str code, Rows *rows) except -1:
-    """A column of what the rows hold; they are let go."""
-    cdef void *at = column(columns, name, code, rows.n)
-    if rows.n:
-        memcpy(at, rows.at, rows.n * rows.size)
-    free(rows.at)
+cdef class Owned:
+    """Memory of rows that are handed over as they are: a column of u32 or i64."""
+    cdef void *at
+    cdef Py_ssize_t size
+    cdef Py_ssize_t shape[1]
+    cdef Py_ssize_t strides[1]
+
+    def __dealloc__(self):
+        free(self.at)
+
+    def __getbuffer__(self, Py_buffer *buffer, int flags):
+        buffer.buf = self.at
+        buffer.format = "I" if self.size == 4 else "q"
+        buffer.internal = NULL
+        buffer.itemsize = self.size
+        buffer.len = self.shape[0] * self.size
+        buffer.ndim = 1
+        buffer.obj = self
+        buffer.readonly = 0
+        buffer.shape = self.shape
+        buffer.strides = self.strides
+        buffer.suboffsets = NULL
+
+
+cdef object handed(Rows *rows):
+    """A column of what the rows hold, which they lose."""
+    cdef Owned owned = Owned.__new__(Owned)
+    cdef void *at = realloc(rows.at, rows.n * rows.size + 8)
+    owned.at = at if at != NULL else rows.at
+    owned.size = rows.size
+    owned.shape[0] = rows.n
+    owned.strides[0] = rows.size
     rows.at = NULL
     rows.n = rows.room = 0
-    return 0
+    if owned.at == NULL:
+        raise MemoryError
+    return memoryview(owned)
 
 
 cdef class Source:
@@ -706,7 +742,8 @@ cdef class Source:
         if (
             self.location_mapping.shape[0] != self.locations
             or self.location_folded.shape[0] != self.locations
-            or self.line_start.shape[0] != self.locations + 1 or self.line_line.shape[0] != n or self.line_column.shape[0] != n
+            or self.line_start.shape[0] != self.locations + 1
+            or self.line_line.shape[0] != n or self.line_column.shape[0] != n
         ):
             raise ValueError("merge: columns differ in length")
         ascends(self.stack_start, self.stack.shape[0])

@@ -3,7 +3,7 @@
 """What sets of nodes retain, 63 sets at a time. sets.pyi is the documentation."""
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from gosnap._kernels.graph cimport Graph
@@ -12,6 +12,10 @@ from gosnap._kernels.memory cimport ctz, huge, prefetch
 cdef enum:
     SETS = 63
     AHEAD = 8       # references that are asked for in advance
+    # a byte of Ways.about
+    OF_NONE = 63    # below it the number of the node's set
+    WAITS = 64      # on the stack
+    INNER = 128     # refers to something
 
 cdef uint64_t ALL = ~<uint64_t>0
 cdef uint64_t REACHED = <uint64_t>1 << SETS
@@ -21,38 +25,38 @@ cdef class Ways:
     """Bit k of ways[v]: some way from the roots to v meets no member of set k, v itself included. Bit 63:
     some way leads to v at all."""
     cdef uint64_t *ways
-    cdef uint8_t *waits       # on the stack
+    cdef uint8_t *about       # all that an arrival needs to know of a node, in one byte
     cdef uint32_t *stack      # each node at most once, so it never overflows
     cdef int64_t top
 
     def __cinit__(self, int64_t n):
         self.ways = <uint64_t *> huge((<size_t> n + 1) * 8)
-        self.waits = <uint8_t *> calloc(<size_t> n + 1, 1)
+        self.about = <uint8_t *> malloc(<size_t> n + 1)
         self.stack = <uint32_t *> malloc((<size_t> n + 1) * 4)
-        if self.ways == NULL or self.waits == NULL or self.stack == NULL:
+        if self.ways == NULL or self.about == NULL or self.stack == NULL:
             raise MemoryError
         memset(self.ways, 0, (<size_t> n + 1) * 8)
 
     def __dealloc__(self):
         free(self.ways)
-        free(self.waits)
+        free(self.about)
         free(self.stack)
 
-    cdef inline void arrive(
-        self, uint32_t v, uint64_t bits, const uint8_t *member, const int64_t *offset
-    ) noexcept nogil:
-        cdef uint8_t own
+    cdef inline void arrive(self, uint32_t v, uint64_t bits, const int64_t *offset) noexcept nogil:
+        cdef uint8_t about, own
         # most edges bring nothing new: of these nothing but the word is looked at
         if not bits & ~self.ways[v]:
             return
-        own = member[v]
+        about = self.about[v]
+        own = about & OF_NONE
         if own < SETS:
             bits &= ~(<uint64_t>1 << own)
             if not bits & ~self.ways[v]:
                 return
         self.ways[v] |= bits
-        if not self.waits[v] and offset[v] != offset[v + 1]:
-            self.waits[v] = 1
+        if about & (INNER | WAITS) == INNER:
+            self.about[v] = about | WAITS
+            prefetch(&offset[v])
             self.stack[self.top] = v
             self.top += 1
 
@@ -84,19 +88,22 @@ def retained_by_sets(
             raise ValueError("sets: a root that is no node")
     w = Ways(n)
     with nogil:
+        for i in range(n):
+            w.about[i] = (member[i] if member[i] < SETS else OF_NONE) | (
+                INNER if offset[i] != offset[i + 1] else 0)
         for i in range(roots.shape[0]):
-            u = roots[i]
-            w.arrive(u, ALL, &member[0], offset)
+            w.arrive(roots[i], ALL, offset)
         while w.top:
             w.top -= 1
             u = w.stack[w.top]
-            w.waits[u] = 0
+            w.about[u] &= ~WAITS & 0xFF
             have = w.ways[u]
             end = offset[u + 1]
             for e in range(offset[u], end):
                 if e + AHEAD < end:
                     prefetch(&w.ways[target[e + AHEAD]])
-                w.arrive(target[e], have, &member[0], offset)
+                    prefetch(&w.about[target[e + AHEAD]])
+                w.arrive(target[e], have, offset)
         for k in range(run.shape[0]):
             for _ in range(run[k]):
                 lost = ~w.ways[v]

@@ -24,3 +24,9 @@ def mark_below(idom: _U32, top: int, mark: _U8) -> None:
 
     Takes time in proportion to the nodes, however deep they are. ValueError where columns do not fit.
     """
+
+def translate(key: _U32, known: _U32, value: _U32, out: _U32) -> None:
+    """Write for each key (u32[n]) the value beside it: ``known`` (u32[m], sorted) and ``value`` (u32[m]).
+
+    ValueError where a key is not known, or where columns do not fit.
+    """

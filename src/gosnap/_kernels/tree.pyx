@@ -78,3 +78,35 @@ def mark_below(const uint32_t[::1] idom not None, uint32_t top, uint8_t[::1] mar
                 v = idom[v]
         for i in range(nodes):
             mark[i] = mark[i] == 1
+
+
+def translate(
+    const uint32_t[::1] key not None,
+    const uint32_t[::1] known not None,
+    const uint32_t[::1] value not None,
+    uint32_t[::1] out not None,
+):
+    cdef int64_t n = key.shape[0], m = known.shape[0], i, lo, hi, mid
+    cdef int64_t at = 0
+    if value.shape[0] != m or out.shape[0] < n or (n and not m):
+        raise ValueError("tree: columns do not fit the keys")
+    with nogil:
+        for i in range(n):
+            # neighbours mostly have one key
+            if known[at] != key[i]:
+                lo = 0
+                hi = m
+                while lo < hi:
+                    mid = (lo + hi) >> 1
+                    if known[mid] < key[i]:
+                        lo = mid + 1
+                    else:
+                        hi = mid
+                if lo == m or known[lo] != key[i]:
+                    break
+                at = lo
+            out[i] = value[at]
+        else:
+            i = n
+    if i < n:
+        raise ValueError("tree: a key that is not known")

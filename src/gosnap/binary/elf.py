@@ -65,6 +65,15 @@ class ElfFile:
         """Whether there is a .debug_info, compressed or not."""
         return any(n in self.sections for n in (".debug_info", ".zdebug_info"))
 
+    def file_bytes(self, offset: int, size: int) -> memoryview:
+        """A part of the file as it is mapped, without a copy; GosnapError where the file ends before it."""
+        if offset + size > len(self._data):
+            raise GosnapError(
+                f"{self.label}: truncated: {size} bytes at offset {offset}, the file has {len(self._data)}",
+                "copy the file again, and compare the sizes",
+            )
+        return memoryview(self._data)[offset : offset + size]
+
     def section(self, name: str) -> bytes | memoryview:
         """A section's bytes, decompressed; empty if the file has none of this name.
 

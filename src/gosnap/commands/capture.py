@@ -1,4 +1,6 @@
-"""Takes a snapshot of a running Go process, or of an ELF core of one, and writes it to a .gosnap file."""
+"""Takes a snapshot of a running Go process, or of an ELF core of one, and writes it to a .gosnap file. Of an
+address (http://host:6060, host:6060, gops:PID) it saves the memory profiles that are served there.
+"""
 
 import argparse
 import sys
@@ -9,10 +11,13 @@ from gosnap.commands import common, progress
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "target", metavar="TARGET", help="a PID, the name of a Go program, or the path of a core"
+        "target", metavar="TARGET", help="a PID, the name of a Go program, the path of a core, or an address"
     )
     parser.add_argument(
-        "-o", "--output", metavar="FILE", help="the snapshot's name (default gosnap-PROGRAM.PID.gosnap)"
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="the snapshot's name (default gosnap-PROGRAM.PID.gosnap); of an address, a directory",
     )
     parser.add_argument("--force", action="store_true", help="replace a snapshot that exists")
     parser.add_argument("--exe", metavar="PROGRAM", help="for a core: the executable that it came from")
@@ -35,6 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from gosnap.profile import fetch
+
+    if fetch.is_address(options.target):
+        from gosnap.commands import capture_url
+
+        return capture_url.run(options)
     from gosnap.heap.take import take
     from gosnap.report.text import capture as text
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gosnap.heap.snapshot import Snapshot
     from gosnap.heap.views import View
     from gosnap.report.text.table import Page
 
@@ -51,6 +52,13 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a .gosnap file, as `gosnap capture` writes it")
 
 
+def open_snapshot(path: str) -> "Snapshot":
+    """Open a file for a process that does nothing else."""
+    from gosnap.heap.snapshot import open_snapshot as open_file
+
+    return open_file(path, alone=True)
+
+
 def emit(options: argparse.Namespace, view: "View", render: Renderer) -> None:
     """Print the answer, or write it to the file that -o names."""
     from gosnap.report.text.table import Page
@@ -79,7 +87,7 @@ def utf8(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def write_file(path: Path, text: str, *, force: bool, source: str | None = None) -> None:
+def write_file(path: Path, data: str | bytes, *, force: bool, source: str | None = None) -> None:
     """A new file of mode 0600, whole or not at all; GosnapError where it cannot be, or exists and not
     ``force``.
 
@@ -88,4 +96,4 @@ def write_file(path: Path, text: str, *, force: bool, source: str | None = None)
     from gosnap.commands.files import NewFile
 
     with NewFile(path, force=force, source=source) as file:
-        file.write(utf8(text).encode())
+        file.write(utf8(data).encode() if isinstance(data, str) else data)

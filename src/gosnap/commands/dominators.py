@@ -29,10 +29,9 @@ def address(text: str) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    from gosnap.heap.snapshot import open_snapshot
     from gosnap.report.text import dominators as text
 
-    view = open_snapshot(options.file).dominators(options.under, options.by, common.top(options))
+    view = common.open_snapshot(options.file).dominators(options.under, options.by, common.top(options))
     common.emit(
         options,
         view,

@@ -28,7 +28,7 @@ class NewFile:
         if path.exists() and not force:
             raise GosnapError(f"{path}: exists already", "give another name with -o, or --force to replace it")
         if source is not None and path.exists() and path.samefile(source):
-            raise GosnapError(f"{path}: is the snapshot itself", "give another name with -o")
+            raise GosnapError(f"{path}: is the file that is read", "give another name with -o")
         self.part = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
 
     def __enter__(self) -> BinaryIO:

@@ -29,10 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from gosnap.heap.snapshot import open_snapshot
     from gosnap.report.text import goroutines as text
 
-    snapshot = open_snapshot(options.file)
+    snapshot = common.open_snapshot(options.file)
     if options.id is not None:
         view = snapshot.goroutine(options.id)
         common.emit(options, view, lambda page, v: text.render_one(page, v, options.file))

@@ -12,9 +12,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from gosnap.heap.snapshot import open_snapshot
     from gosnap.report.text import info as text
 
-    view = open_snapshot(options.file).info()
+    view = common.open_snapshot(options.file).info()
     common.emit(options, view, lambda page, v: text.render(page, v, verbose=options.verbose))
     return 0

@@ -23,10 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from gosnap.heap.snapshot import open_snapshot
     from gosnap.report.text import paths as text
 
-    snapshot = open_snapshot(options.file)
+    snapshot = common.open_snapshot(options.file)
     view = snapshot.paths(options.what, common.top(options), tuple(options.exclude), options.redact)
     common.emit(options, view, lambda page, v: text.render(page, v, options.file))
     return 0

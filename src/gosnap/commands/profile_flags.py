@@ -22,7 +22,7 @@ FLAGS = (
         "text",
         _OUTPUT,
         "text for people, json or csv for programs",
-        (("text", ""), ("json", ""), ("csv", "")),
+        choices=(("text", ""), ("json", ""), ("csv", "")),
         value="FORMAT",
     ),
     Option("output", "string", "", _OUTPUT, "write the answer to FILE (made with mode 0600)", value="FILE"),
@@ -41,7 +41,7 @@ class Arguments:
 
     def __init__(self) -> None:
         self.config = Config()
-        self.flags = {option.name: option.default for option in FLAGS}
+        self.flags: dict[str, str | bool] = {option.name: option.default for option in FLAGS}
         self.arguments: list[str] = []
         """What is no option; ``split`` makes sources of it."""
         self.sources: list[str] = []
@@ -115,7 +115,9 @@ def parse(words: list[str]) -> Arguments:
     for name in shortcuts:
         settings = dict(SHORTCUTS[name])
         if found.config.sample_index and found.config.sample_index != settings["sample_index"]:
-            raise UsageError(f"--{name}: {found.config.sample_index} is chosen already", "give one sample type")
+            raise UsageError(
+                f"--{name}: {found.config.sample_index} is chosen already", "give one sample type"
+            )
         found.config.set(**settings)
     return found
 

@@ -16,10 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from gosnap.heap.snapshot import open_snapshot
     from gosnap.report.text import suspects as text
 
-    since = open_snapshot(options.since) if options.since else None
-    view = open_snapshot(options.file).suspects(since, common.top(options))
+    since = common.open_snapshot(options.since) if options.since else None
+    view = common.open_snapshot(options.file).suspects(since, common.top(options))
     common.emit(options, view, lambda page, v: text.render(page, v, options.file))
     return 0

@@ -25,11 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from gosnap.heap.snapshot import open_snapshot
     from gosnap.report.text import types as text
 
     only = "live" if options.live else "garbage" if options.garbage else "all"
-    snapshot = open_snapshot(options.file)
+    snapshot = common.open_snapshot(options.file)
     view = snapshot.types(options.by, options.match, options.sort, common.top(options), only)
     asked = text.Asked(options.file, options.by, options.match, only)
     common.emit(options, view, lambda page, v: text.render(page, v, asked))

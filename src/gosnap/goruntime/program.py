@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gosnap.errors import GosnapError, ReadError
-from gosnap.goruntime.layout import Layouts
+from gosnap.goruntime.layout import Layouts, shipped
 
 if TYPE_CHECKING:
     from gosnap.binary.dwarf import Globals, GoDwarf
@@ -41,18 +41,31 @@ class Module:
 
 
 class GoProgram:
-    """The executable and the address space of one Go program, tied together."""
+    """The executable and the address space of one Go program, tied together.
 
-    def __init__(self, image: "Image", elf: "ElfFile", dwarf: "GoDwarf") -> None:
+    ``dwarf`` may be None: what can be read without it is read by the shipped table of layouts.
+    """
+
+    def __init__(self, image: "Image", elf: "ElfFile", dwarf: "GoDwarf | None") -> None:
         self.image = image
         self.space = image.space
         self.elf = elf
-        self.dwarf = dwarf
-        self.layouts = Layouts(dwarf.types)
+        self._dwarf = dwarf
         self.bias = load_bias(image, elf)
         self.version = elf.go_version() or self._runtime_version()
         self.minor = minor_version(self.version)
+        self.layouts = Layouts(dwarf.types if dwarf is not None else None, self.minor)
         self.modules = self._read_modules()
+
+    @property
+    def dwarf(self) -> "GoDwarf":
+        """What DWARF says; GosnapError where the program has none."""
+        if self._dwarf is None:
+            raise GosnapError(
+                f"{self.image.exe_label}: has no DWARF (built with -ldflags=-w, or stripped)",
+                "build it without -ldflags='-s -w'",
+            )
+        return self._dwarf
 
     @cached_property
     def variables(self) -> "Globals":
@@ -107,7 +120,9 @@ class GoProgram:
 
     def constant(self, name: str) -> int | None:
         """The value of a constant, "internal/abi.TFlagDirectIface" say; None if the binary has none."""
-        return self.dwarf.constants.get(name)
+        if self._dwarf is None:
+            return shipped(self.minor)[1].get(name)
+        return self._dwarf.constants.get(name)
 
     def _runtime_version(self) -> str:
         at = self.address("runtime.buildVersion")

@@ -10,7 +10,7 @@ from gosnap.binary.names import Names
 from gosnap.binary.types import TypeTable
 from gosnap.errors import GosnapError
 from gosnap.heap import schema
-from gosnap.heap.ownership import adjacency
+from gosnap.heap.ownership import starts
 from gosnap.target.container import Reader
 
 U64 = npt.NDArray[np.uint64]
@@ -27,6 +27,7 @@ class Columns:
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
         self._of_roots: dict[str, npt.NDArray[np.generic]] = {}
+        self._starts = np.zeros(0, np.int64)
 
     def column(self, name: str, dtype: str) -> npt.NDArray[np.generic]:
         """A section that must be a column of this type."""
@@ -96,13 +97,28 @@ class Columns:
     @cached_property
     def references(self) -> tuple[I64, U32]:
         """References between objects as CSR."""
-        degree = self.column("edges.degree", "<u4").astype(np.uint32, copy=False)
+        degree = self._degree
         target = self.column("edges.target", "<u4").astype(np.uint32, copy=False)
         if len(degree) != self.objects or int(degree.sum(dtype=np.int64)) != len(target):
             raise self.wrong("the references do not fit the objects")
         if len(target) and int(target.max()) >= self.objects:
             raise self.wrong("a reference to an object that is not there")
-        return adjacency(degree, [target])
+        return self._starts_of(0), target
+
+    def references_with_room(self, spare: int) -> tuple[I64, U32]:
+        """The same, the first of them with room for so many nodes more."""
+        _, target = self.references
+        return self._starts_of(spare), target
+
+    @cached_property
+    def _degree(self) -> U32:
+        return self.column("edges.degree", "<u4").astype(np.uint32, copy=False)
+
+    def _starts_of(self, spare: int) -> I64:
+        size = self.objects + 1 + spare
+        if size > len(self._starts):
+            self._starts = starts(self._degree, spare)
+        return self._starts[:size]
 
     @cached_property
     def _bits(self) -> U64:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gosnap._kernels.sets import retained_by_sets
+from gosnap._kernels.tree import translate
 from gosnap.errors import GosnapError
 from gosnap.heap.columns import Columns
 from gosnap.heap.groups import NONE, GroupKind
@@ -184,12 +185,17 @@ def _sets(snapshot: "Snapshot", tree: Tree, by: str, top: int | None) -> tuple[l
         of_key[key] = number_of[name]
         shallow[number_of[name]] += (size, count)
     keys = np.array(sorted(of_key), np.uint32)
-    sets = np.array([of_key[int(k)] for k in keys], np.int64)
-    at = np.minimum(np.searchsorted(keys, columns.types), len(keys) - 1)
-    member = sets[at].astype(np.uint32)
-    order = np.argsort(-(shallow[:, 0] + _kept_by_large(tree, member, len(distinct))), kind="stable")
-    if top is not None:
-        order = order[: max(_SETS, 3 * top)]
+    sets = np.array([of_key[int(k)] for k in keys], np.uint32)
+    member = np.empty(columns.objects, np.uint32)
+    try:
+        translate(columns.types, keys, sets, member)
+    except ValueError:
+        raise columns.wrong("objects of a type that is not in the table") from None
+    order = np.arange(len(distinct))
+    limit = len(order) if top is None else max(_SETS, 3 * top)
+    if limit < len(order):
+        guess = shallow[:, 0] + _kept_by_large(tree, member, len(distinct))
+        order = np.argsort(-guess, kind="stable")[:limit]
     size_of, count_of = _measure(tree, member, len(distinct), order)
     order = np.array(sorted(order.tolist(), key=lambda i: (-int(size_of[i]), distinct[i])), np.int64)
     order = order[(size_of[order] > 0)]

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from gosnap._kernels.tree import mark_below
 from gosnap.heap.roles import ROLE_SHIFT, Role
+from gosnap.heap.syncmaps import sync_maps
 from gosnap.heap.tree import Tree
 
 I64 = npt.NDArray[np.int64]
@@ -15,7 +16,8 @@ INSIDES = (
     *(Role.MAP_DIR, Role.MAP_TABLE, Role.MAP_BUCKETS, Role.MAP_OVERFLOW, Role.MAP_OVERFLOW_ARRAY),
     Role.CHAN_BUF,
 )
-_LEVELS = 6
+_LEVELS = 12
+"""A sync.Map's trie alone may have 8 below a variable with fields."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,13 @@ class Mix:
     size: int
 
 
-def items_of(tree: Tree, node: int) -> list[Items]:
-    """What a node's children in the dominator tree are, the most bytes first; insides of a map or channel are
-    gone through, and an array of references is one with what it holds."""
+def held_by(tree: Tree, node: int) -> I64:
+    """A node's children in the dominator tree; insides of a map or channel are gone through, and an array of
+    references is one with what it holds."""
     columns = tree.columns
     found: list[I64] = []
     frontier = np.array([node], np.int64)
+    nodes = sync_maps(columns).all
     for level in range(_LEVELS):
         mark = np.zeros(tree.nodes + 1, bool)
         mark[frontier] = True
@@ -53,6 +56,8 @@ def items_of(tree: Tree, node: int) -> list[Items]:
             below < tree.objects, columns.types[np.minimum(below, tree.objects - 1)] >> ROLE_SHIFT, 0
         )
         through = np.isin(roles, INSIDES) | (below >= tree.objects)
+        if nodes:
+            through |= np.isin(columns.types[np.minimum(below, tree.objects - 1)], nodes)
         if not level and not found:
             # the array that a slice variable holds, if that is all
             through |= (roles == Role.ARRAY) & (len(below) == 1)
@@ -61,7 +66,12 @@ def items_of(tree: Tree, node: int) -> list[Items]:
         if not len(frontier):
             break
     every = np.concatenate(found) if found else np.zeros(0, np.int64)
-    every = every[every < tree.objects]
+    return every[every < tree.objects]
+
+
+def items_of(tree: Tree, node: int) -> list[Items]:
+    """What a node holds (``held_by``) by type, the most bytes first."""
+    columns, every = tree.columns, held_by(tree, node)
     retained, _ = tree.retained(every)
     sizes = columns.elemsize[columns.span_of(every)].astype(np.int64)
     return [

@@ -13,11 +13,14 @@ from gosnap.heap.columns import Columns
 from gosnap.heap.contents import Contents
 from gosnap.heap.maptypes import field_index, map_parts
 from gosnap.heap.roles import ROLE_SHIFT, ROW_MASK, Role
+from gosnap.heap.syncmaps import MAP_TYPE, SyncMaps, sync_maps
 from gosnap.heap.typenames import KIND_NAMES
 
 ARRAY, CHAN, INTERFACE, MAP, POINTER, SLICE, STRING, STRUCT = (
     KIND_NAMES.index(n) for n in ("array", "chan", "interface", "map", "ptr", "slice", "string", "struct")
 )
+_IN_SYNC_MAP = (".root.v", ".dirty", ".read.v")
+"""How the words of a sync.Map end that lead to its nodes."""
 _INTERNAL = {Role.MAP, Role.MAP_DIR, Role.MAP_TABLE, Role.MAP_OVERFLOW_ARRAY, Role.CHAN}
 
 
@@ -46,6 +49,11 @@ class Labels:
     def types(self) -> TypeTable:
         """Go's static types."""
         return self._columns.static_types
+
+    @cached_property
+    def sync_maps(self) -> SyncMaps:
+        """The inner types of sync.Maps."""
+        return sync_maps(self._columns)
 
     @cached_property
     def brief(self) -> Brief:
@@ -87,6 +95,10 @@ class Labels:
         where that object's data is, 0 for any such object: indices and keys are then "[…]"."""
         role, row = Role(key >> ROLE_SHIFT), key & ROW_MASK
         known = row < len(self.types) and key != 0
+        if key in self.sync_maps.nodes or key in self.sync_maps.boxes:
+            return Place("part", self.descend(row, offset)[0] if known else "")
+        if known and key in self.sync_maps.entries:
+            return self._sync_entry(row, offset, address, skipped)
         if role in _INTERNAL:
             return Place("part", self._part(role, row, offset) if known else "")
         if role is Role.CLOSURE:
@@ -103,9 +115,22 @@ class Labels:
         return self._entry(row, offset, address, skipped)
 
     def descend(self, row: int, offset: int, indices: bool = True) -> tuple[str, int, int]:
-        """(".Cart[3].Photo", type of the innermost variable, its offset) at an offset in a value of a
-        type."""
-        return self.types.descend(row, offset, indices)
+        """(".Cart[3].Photo", type of the innermost variable, its offset) at an offset in a value of a type;
+        a sync.Map is not gone into."""
+        found = self.types.descend(row, offset, indices)
+        if not found[0].endswith(_IN_SYNC_MAP):
+            return found
+        text, at, begin = "", row, offset
+        while self.types.name[at] != MAP_TYPE:
+            below = self.step(at, begin)
+            if below is None:
+                return found
+            text, at, begin = text + below[0], below[1], below[2]
+        # as the whole says it, which has the indices
+        return found[0][: len(found[0]) - len(self._inside(at, begin))], 0, offset - begin
+
+    def _inside(self, row: int, offset: int) -> str:
+        return self.types.descend(row, offset)[0]
 
     def step(self, row: int, offset: int) -> tuple[str, int, int] | None:
         """One level of ``descend``: (".Cart", its type, the offset in it); None where there is no level
@@ -184,6 +209,21 @@ class Labels:
         text, inner, at = self.descend(value_row, inside - value_at, bool(address))
         return Place("value", f"[{shown}]{text}", inner, skipped + base + value_at + at)
 
+    def _sync_entry(self, row: int, offset: int, address: int, skipped: int) -> Place:
+        """An entry of a sync.Map, which is an object of its own."""
+        t = self.types
+        field = t.field_at(row, offset)
+        name = t.field_name[field] if field >= 0 else ""
+        key = field_index(t, row, "key")
+        if name not in ("key", "value") or key < 0:
+            return Place("part", "." + name)
+        key_row, at = int(t.field_type[key]), int(t.field_offset[field])
+        shown = self.brief.show(key_row, address + int(t.field_offset[key])) if address else "…"
+        if name == "key":
+            return Place("key", f"[{shown}] (the key)", key_row, skipped + at)
+        text, inner, begin = self.descend(int(t.field_type[field]), offset - at, bool(address))
+        return Place("value", f"[{shown}]{text}", inner, skipped + at + begin)
+
     def _shown_key(self, row: int, key_row: int, address: int) -> str:
         """A key; one of more than 128 bytes is behind a pointer (internal/abi/map.go, MapMaxKeyBytes)."""
         real = int(self.types.key[row])
@@ -220,9 +260,13 @@ class Labels:
             return ""
         return self.variable(place.row, self._columns.address(index) + place.at)
 
+    def type_text(self, row: int) -> str:
+        """The name of a static type; what generic code is compiled for is told by what stands for it."""
+        return self.types.name[row].replace("go.shape.", "")
+
     def variable(self, row: int, address: int) -> str:
         """The same of a variable of a type at an address."""
-        name, kind = self.types.name[row], int(self.types.kind[row])
+        name, kind = self.type_text(row), int(self.types.kind[row])
         if kind == SLICE:
             length, cap = self.contents.word(address + 8), self.contents.word(address + 16)
             if length is not None and cap is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gosnap._kernels.graph import Graph
+from gosnap._kernels.graph import Graph, offsets
 from gosnap._kernels.heap import Heap
 from gosnap.goruntime.blocked import Waits, read_waits
 from gosnap.goruntime.program import GoProgram
@@ -98,18 +98,22 @@ def find_ownership(
     )
 
 
+def starts(degree: U32, spare: int = 0) -> I64:
+    """Where the references of each object begin, and their number, before room for so many more."""
+    offset = np.empty(len(degree) + 1 + spare, np.int64)
+    offsets(degree, offset)
+    return offset
+
+
 def adjacency(degree: U32, targets: list[U32], spare: int = 0) -> tuple[I64, U32]:
     """The reference graph as CSR: (offset, target), each with room for ``spare`` more at its end."""
-    n, edges = len(degree), sum(len(t) for t in targets)
-    offset = np.empty(n + 1 + spare, np.int64)
-    offset[0] = 0
-    np.cumsum(degree, out=offset[1 : n + 1])
+    edges = sum(len(t) for t in targets)
     target = np.empty(edges + spare, np.uint32)
     at = 0
     for part in targets:
         target[at : at + len(part)] = part
         at += len(part)
-    return offset, target
+    return starts(degree, spare), target
 
 
 def _add_groups(offset: I64, target: U32, n: int, groups: Groups) -> tuple[I64, U32, U32]:

@@ -2,19 +2,20 @@
 
 import difflib
 import itertools
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from gosnap._kernels.paths import chain, fields, merge, number, on_paths, shortest
+from gosnap._kernels.paths import chain, fields, labelled, merge, number, on_paths, shortest, thread
 from gosnap.errors import GosnapError
 from gosnap.heap.columns import Columns
 from gosnap.heap.exclude import exclude
 from gosnap.heap.groups import NONE, GroupKind
-from gosnap.heap.labels import Labels, words_of_edges
-from gosnap.heap.roles import ROLE_SHIFT, Role
+from gosnap.heap.labels import Labels
+from gosnap.heap.roles import Role
 from gosnap.heap.steps import Steps
 from gosnap.heap.tree import Tree
 from gosnap.heap.views import Row, View
@@ -29,8 +30,14 @@ _ENDS = 40
 _RUN = 6
 """Steps through objects of one type from which on they become one."""
 _PLACES = 1 << 16
+_DIRECTORIES = re.compile(r"[\w.~-]+(?:/[\w.~-]+)*/")
+_NO_FIELD = (1 << 64) - 1
 _ROOT_FIELDS = 1 << 29
 """Where numbers of fields of variables begin among the labels, beyond those of fields of objects."""
+_OWN = np.uint64(64)
+"""The label of what is held by one of its own type (paths.labelled)."""
+_TURNS = 4
+"""Of so many fields a tree's names are shown."""
 _INSIDES = (
     *(Role.MAP_DIR, Role.MAP_TABLE, Role.MAP_BUCKETS, Role.MAP_OVERFLOW, Role.MAP_OVERFLOW_ARRAY),
     Role.CHAN_BUF,
@@ -200,11 +207,12 @@ def _runs(types: U32) -> list[tuple[int, int]]:
 @dataclass
 class _Merged:
     """Places of the merged tree: the one above each, one of its nodes, whether its nodes hold each other,
-    what is held through it, and what of that it is itself."""
+    what is held through it, and what of that it is itself; where they hold each other, by which fields."""
 
     up: U32
     example: I64
     again: npt.NDArray[np.uint8]
+    turns: dict[int, str]
     objects: I64
     size: I64
     ends: I64
@@ -249,6 +257,14 @@ def _objects_of(snapshot: "Snapshot", tree: Tree, name: str) -> I64:
         if (n == name and typed) or (name == "untyped" and not typed)
     }
     if not keys:
+        # as it reads elsewhere, without the directories of its import path
+        short = {
+            n
+            for n, t in zip(table["name"], table["typed"], strict=True)
+            if t and _DIRECTORIES.sub("", n) == name
+        }
+        if len(short) == 1:
+            return _objects_of(snapshot, tree, short.pop())
         names = sorted({n for n, live in zip(table["name"], table["live_objects"], strict=True) if live})
         close = difflib.get_close_matches(name, names, 3, 0.5)
         ends = [n for n in names if n.endswith(("." + name, "/" + name))]
@@ -273,18 +289,13 @@ def _merge(search: _Search, labels: Labels, chosen: I64) -> _Merged:
     tree = search.tree
     nodes = tree.nodes
     mark = np.zeros(nodes, np.uint8)
-    on_paths(search.parent, chosen.astype(np.uint32), mark)
-    order = search.order[: search.reached]
-    members = order[mark[order] != 0].astype(np.int64)
+    marked = on_paths(search.parent, chosen.astype(np.uint32), mark)
     position = np.empty(nodes, np.uint32)
-    position[members] = np.arange(len(members), dtype=np.uint32)
-    parent = search.parent[members].astype(np.int64)
-    above = np.where(parent < nodes, position[np.minimum(parent, nodes - 1)].astype(np.int64), -1)
-    label = _labels(search, labels, members, parent)
+    members, above = np.empty(marked, np.int64), np.empty(marked, np.int64)
+    thread(search.order[: search.reached], mark, search.parent, position, members, above)
+    label, inside, turns = _labels(search, labels, members)
     place, up = np.zeros(len(members), np.uint32), np.zeros(_PLACES, np.uint32)
     example, again = np.zeros(_PLACES, np.uint32), np.zeros(_PLACES, np.uint8)
-    roles = tree.columns.types[np.minimum(members, tree.objects - 1)] >> np.uint32(ROLE_SHIFT)
-    inside = ((members < tree.objects) & np.isin(roles, _INSIDES)).astype(np.uint8)
     count = merge(above, label, inside, place, up, example, again)
     at = place[position[chosen]].astype(np.int64)
     size = tree.columns.elemsize[tree.columns.span_of(chosen)].astype(np.int64)
@@ -295,45 +306,94 @@ def _merge(search: _Search, labels: Labels, chosen: I64) -> _Merged:
         if up[i] != np.uint32(NONE):
             objects[up[i]] += objects[i]
             total[up[i]] += total[i]
-    return _Merged(up[:count], members[example[:count]], again[:count], objects, total, ends, end_size)
+    return _Merged(
+        up[:count],
+        members[example[:count]],
+        again[:count],
+        _turns(turns, place),
+        objects,
+        total,
+        ends,
+        end_size,
+    )
 
 
-def _labels(search: _Search, labels: Labels, members: I64, parent: I64) -> U32:
+@dataclass
+class _Turns:
+    """``own``: which nodes are held by one of their own type; by which field each node is held: a number
+    (``which``) of ``names``."""
+
+    own: I64
+    which: U32
+    names: list[str]
+
+
+def _turns(turns: _Turns, place: U32) -> dict[int, str]:
+    """ ".Left|Right" for places of trees."""
+    if not len(turns.own):
+        return {}
+    pairs = place[turns.own].astype(np.uint64) << np.uint64(32) | turns.which[turns.own]
+    found: dict[int, list[str]] = {}
+    for pair in sorted(_numbered(pairs)[0].tolist()):
+        found.setdefault(pair >> 32, []).append(turns.names[pair & 0xFFFFFFFF])
+    return {
+        i: "|".join([names[0], *(n.removeprefix(".") for n in names[1:])])
+        for i, names in found.items()
+        if 1 < len(names) <= _TURNS
+    }
+
+
+def _labels(search: _Search, labels: Labels, members: I64) -> tuple[U32, npt.NDArray[np.uint8], _Turns]:
     """A number per node, the same for nodes that one would call the same: by type, and by the field in the
-    node above; of a goroutine by the place where it stands."""
+    node above; of a goroutine by the place where it stands. And which are insides of maps and channels.
+
+    Below a node of its own type, as in lists and trees, only the type counts.
+    """
     tree = search.tree
-    n = tree.objects
-    types = tree.columns.types
-    out = np.zeros(len(members), np.int64)
-    groups = members >= n
-    kind, ref = tree.group_kind[members[groups] - n], tree.group_ref[members[groups] - n].astype(np.int64)
+    n, types = tree.objects, tree.columns.types
+    found, which = _numbered(_fields(search, labels, members))
+    names: dict[str, int] = {}
+    field = np.zeros(len(found), np.int64)
+    holder = np.zeros(len(found), np.uint32)
+    texts = [""] * len(found)
+    for i, pair in enumerate(found.tolist()):
+        if pair != _NO_FIELD:
+            place = labels.within(pair >> 32, pair & 0xFFFFFFFF)
+            field[i] = 128 + names.setdefault(f"{place.kind} {place.text}", len(names))
+            holder[i], texts[i] = pair >> 32, place.text
+    key, inside = np.empty(len(members), np.uint64), np.empty(len(members), np.uint8)
+    hides = np.zeros(16, np.uint8)
+    hides[list(_INSIDES)] = 1
+    labelled(members, types, which, field, holder, hides, key, inside)
+    inner = labels.sync_maps.insides
+    if inner:
+        objects = np.flatnonzero(members < n)
+        inside[objects] |= np.isin(types[members[objects]], inner)
+    turns = _Turns(np.flatnonzero(key >> np.uint64(32) == _OWN), which, texts)
+    outer = np.flatnonzero(field[which] == 0)
+    of = members[outer]
+    groups = of >= n
+    kind, ref = tree.group_kind[of[groups] - n], tree.group_ref[of[groups] - n].astype(np.int64)
     # goroutines in one place are one
     ref[kind == GroupKind.GOROUTINE] = 0
-    out[groups] = (kind.astype(np.int64) << 32) | ref
-    first = np.flatnonzero(~groups & (parent >= n))
+    key[outer[groups]] = (kind.astype(np.int64) << 32) | ref
+    first = of[~groups]
+    # what a root holds is a step in any case: the field of the variable
+    inside[outer[~groups]] = 0
     held: dict[str, int] = {}
     steps = Steps(tree, labels)
-    texts = [
+    roots = [
         held.setdefault(steps.root_field(int(above) - n, int(node)), len(held))
-        for above, node in zip(parent[first].tolist(), members[first].tolist(), strict=True)
+        for above, node in zip(search.parent[first].tolist(), first.tolist(), strict=True)
     ]
-    out[first] = (np.array(texts, np.int64) + _ROOT_FIELDS << 32) | types[members[first]].astype(np.int64)
-    inner = np.flatnonzero(~groups & (parent < n))
-    pairs, which = _numbered(_fields(search, labels, members[inner]))
-    names: dict[str, int] = {}
-    numbers = []
-    for pair in pairs.tolist():
-        found = labels.within(pair >> 32, pair & 0xFFFFFFFF)
-        numbers.append(names.setdefault(f"{found.kind} {found.text}", len(names)))
-    field = np.array([*numbers, 0], np.int64)[which]
-    out[inner] = ((128 + field) << 32) | types[members[inner]].astype(np.int64)
-    return _numbered(out.view(np.uint64))[1]
+    key[outer[~groups]] = (np.array(roots, np.int64) + _ROOT_FIELDS << 32) | types[first].astype(np.int64)
+    return _numbered(key)[1], inside, turns
 
 
 def _numbered(key: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], U32]:
     """(different keys, the number of each key)."""
     out, first = np.empty(len(key), np.uint32), np.empty(len(key), np.uint32)
-    count = number(np.ascontiguousarray(key), out, first)
+    count = number(key, out, first)
     return key[first[:count]], out
 
 
@@ -342,15 +402,15 @@ def _fields(search: _Search, labels: Labels, members: I64) -> npt.NDArray[np.uin
     columns = search.tree.columns
     known = np.unique(np.array([0, *columns.type_table["key"]], np.uint32))
     period = np.array([labels.period(int(k)) for k in known.tolist()], np.int64)
-    words = words_of_edges(
-        columns, search.via[members].astype(np.int64), search.parent[members].astype(np.int64)
-    )
     out = np.empty(len(members), np.uint64)
     try:
         fields(
-            members.astype(np.uint32),
+            members,
             search.parent,
-            words,
+            search.via,
+            columns.column("edges.step", "<u2").astype(np.uint16, copy=False),
+            *columns.far_steps,
+            columns.edge_start,
             columns.types,
             columns.first,
             columns.headers,
@@ -359,7 +419,7 @@ def _fields(search: _Search, labels: Labels, members: I64) -> npt.NDArray[np.uin
             out,
         )
     except ValueError as e:
-        raise columns.wrong(f"its objects do not fit its types ({e})") from None
+        raise columns.wrong(f"its objects do not fit its types or references ({e})") from None
     return out
 
 
@@ -379,7 +439,7 @@ def _merged_row(search: _Search, merged: _Merged, steps: Steps, end: int) -> Row
         elif above >= n:
             found = steps.held(above - n, node)
         else:
-            found = steps.reference(above, int(search.via[node]), exact=False)
+            found = steps.reference(above, int(search.via[node]), exact=False, turns=merged.turns.get(i, ""))
         if merged.again[i]:
             found = [{**step, "label": step["label"] + " (and so on)"} for step in found]
         out += [{**step, "place": i, **counts} for step in found]

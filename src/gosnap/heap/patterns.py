@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from gosnap.heap.holding import Items, Mix, items_of, mix_of, objects_below
+from gosnap.heap.holding import Items, Mix, held_by, items_of, mix_of, objects_below
 from gosnap.heap.labels import SLICE, STRING, Labels, words_of
 from gosnap.heap.maptypes import map_parts
 from gosnap.heap.roles import ROLE_SHIFT, ROW_MASK, Role
@@ -19,6 +19,10 @@ _MAP_ROLES = (
 _PARTS = _MAP_ROLES[1:]
 _LEVELS = 16
 _SAMPLE = 64
+_MANY = 1000
+"""Entries in all of several maps that together are one that grows."""
+_MAPS_READ = 1 << 16
+"""Of more maps nobody counts the entries: each is a read of the file."""
 _PINNED_LEAST = 1024
 """Arrays smaller than this are not what a sub-slice is feared for."""
 
@@ -28,7 +32,7 @@ class Found:
     """``pattern``: its name, or "". ``items``: how many entries, elements, nodes or goroutines there are;
     ``items_type``: of what type. ``shape``: map, slice or channel, "" for none of them. ``capacity``: how
     many there is room for, where that is known. ``used_bytes``: of a sample of arrays (``sample_bytes``),
-    what the slices and strings into them can see."""
+    what the slices and strings into them can see. ``entries``: of all maps, if it holds maps."""
 
     pattern: str = ""
     items: int = 0
@@ -39,6 +43,7 @@ class Found:
     mix: list[Mix] = field(default_factory=list)
     used_bytes: int = 0
     sample_bytes: int = 0
+    entries: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ def classify(tree: Tree, labels: Labels, where: Whereabouts, node: int, known: K
         found.mix = _sum_mix([mix_of(tree, v) for v in nodes])
         return found
     found.mix = mix_of(tree, node)
-    if given == "goroutines":
+    if given in ("goroutines", "shared"):
         return found
     found.holds = items_of(tree, node)
     if found.holds:
@@ -71,9 +76,10 @@ def classify(tree: Tree, labels: Labels, where: Whereabouts, node: int, known: K
         name = tree.columns.type_name(node)
         found.items, found.items_type = next((m.count for m in found.mix if m.type == name), chain), name
         found.pattern = "list"
+    found.entries = _entries(tree, labels, node, found)
     if node < n:
         _container(tree, labels, where, node, found)
-    found.pattern = found.pattern or _by_way(where, found)
+    found.pattern = found.pattern or _by_way(where, found) or ("map" if found.entries >= _MANY else "")
     special = _special(where, found)
     if special:
         found.pattern = special
@@ -85,6 +91,18 @@ def classify(tree: Tree, labels: Labels, where: Whereabouts, node: int, known: K
     elif _pins(tree, labels, node, found) and found.pattern in ("map", "slice", "strings", "buffers", ""):
         found.pattern = "subslice"
     return found
+
+
+def _entries(tree: Tree, labels: Labels, node: int, found: Found) -> int:
+    """How many entries there are in all the maps that a place holds, if maps are what it holds most of."""
+    if not found.holds or not found.holds[0].type.startswith("map[") or found.holds[0].count > _MAPS_READ:
+        return 0
+    total = 0
+    for v in held_by(tree, node).tolist():
+        if _role(tree, v) is Role.MAP:
+            # hmap.count and Map.used are the first word of either
+            total += labels.contents.word(tree.columns.address(v)) or 0
+    return total
 
 
 def _sum_items(parts: list[list[Items]]) -> list[Items]:

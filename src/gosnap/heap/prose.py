@@ -34,6 +34,7 @@ _KIND = {
     "pool": "a pool that keeps large objects",
     "finalizers": "finalizers that wait to be run",
     "list": "a list that grows",
+    "shared": "many objects of one type",
 }
 
 _ADVICE = {
@@ -51,9 +52,14 @@ _ADVICE = {
     "pool": "Put back only objects of ordinary size; a pool gives up its objects in two collections.",
     "finalizers": "One finalizer blocks, and all behind it wait: see `gosnap goroutines`.",
     "list": "Is anything ever taken off it?",
+    "shared": "Paths say what holds them: as long as one of the holders stays, they do.",
 }
 
 
+_MANY = ("goroutines", "timers", "shared")
+"""Patterns that are told in the plural."""
+_PLAIN = ("[]", "map[", "chan ", "string", "tiny block", "untyped", "internal/", "sync.", "runtime.")
+"""Types that tell little of what a place is about."""
 _OF_ITEMS = frozenset(("map", "slice", "channel", "http", "list"))
 """Patterns of which the items are worth a look."""
 
@@ -67,7 +73,7 @@ def tell(search: "_Search", s: "Suspect") -> Told:
         whole, of_what = whole + search.stack_bytes, "the live heap and all stacks"
     share = f"{100 * s.retained / whole:.0f}%" if whole else ""
     what = _what(search, s)
-    verb = "keep" if found.pattern in ("goroutines", "timers") else "keeps"
+    verb = "keep" if found.pattern in _MANY else "keeps"
     title = f"{what} {verb} {size(s.retained)}, {share} of {of_what}"
     evidence = []
     if where.field and where.field != where.container:
@@ -81,8 +87,9 @@ def tell(search: "_Search", s: "Suspect") -> Told:
             f"{size(found.used_bytes)}."
         )
     if found.mix:
+        made = "The largest is made of" if found.pattern == "shared" else "Made of"
         rows = [f"{m.count:,} {m.type.removesuffix(' (inside)')} ({size(m.size)})" for m in found.mix[:3]]
-        evidence.append("Made of: " + ", ".join(rows) + ".")
+        evidence.append(f"{made}: " + ", ".join(rows) + ".")
     if found.pattern == "goroutines" and not s.leaked:
         evidence.append(
             "They can go on: what counts is how many there are, and what each keeps on its stack."
@@ -95,7 +102,7 @@ def tell(search: "_Search", s: "Suspect") -> Told:
 def told_growth(row: dict[str, Any], when: str, before: int) -> str:
     """How a place grew since an older snapshot, in which it held ``before`` bytes; 0 where it was not
     found."""
-    many = row["pattern"] in ("goroutines", "timers")
+    many = row["pattern"] in _MANY
     it = "they" if many else "it"
     if not before:
         return f"At {when}Z {it} {'were' if many else 'was'} not there, or too small to be noticed."
@@ -108,10 +115,15 @@ def told_growth(row: dict[str, Any], when: str, before: int) -> str:
 
 
 def _looks(s: "Suspect", pattern: str) -> str:
+    if pattern == "shared":
+        return "Each is held by several roots or goroutines, so that none of those alone keeps them."
     if pattern == "goroutines":
         return (
             "They are leaked: nothing can wake them any more." if s.leaked else "Many goroutines do the same."
         )
+    assert s.found is not None
+    if pattern == "map" and s.found.entries and not s.found.shape:
+        return "It looks like maps that grow."
     return f"It looks like {_KIND[pattern]}."
 
 
@@ -125,6 +137,8 @@ def _what(search: "_Search", s: "Suspect") -> str:
             place = search.tree.goroutines.place(int(search.tree.group_ref[s.node - n]))
             waits = f" [{place.label}]"
         return f"{s.crowd:,} goroutines in {where.container}{waits}"
+    if found.pattern == "shared":
+        return f"{s.crowd:,} {where.type}"
     if found.pattern == "timers":
         return f"runtime timers of {s.crowd} processors"
     if found.pattern == "finalizers":
@@ -141,6 +155,8 @@ def _holds(s: "Suspect") -> list[str]:
     if found.pattern == "goroutines":
         each = s.retained // max(s.crowd, 1)
         return [f"{size(each)} each; {size(s.stacks)} of it all is stacks, the rest what only they hold."]
+    if found.pattern == "shared":
+        return [f"{size(s.retained // max(s.crowd, 1))} each with what hangs on it."]
     if found.pattern == "list":
         return [f"{found.items:,} {found.items_type} in a row."]
     out = []
@@ -158,7 +174,8 @@ def _holds(s: "Suspect") -> list[str]:
         one = size(first.retained // max(first.count, 1))
         hangs = " with what hangs on it" if first.retained > first.size else ""
         what = "objects without a type" if first.type == "untyped" else first.type.removesuffix(" (inside)")
-        out.append(f"It holds {first.count:,} {what}, {one} each{hangs}.")
+        entries = f" with {found.entries:,} entries in all" if found.entries else ""
+        out.append(f"It holds {first.count:,} {what}{entries}, {one} each{hangs}.")
     return out
 
 
@@ -169,9 +186,16 @@ def _next(search: "_Search", s: "Suspect") -> str:
     if s.node >= n:
         if int(search.tree.group_kind[s.node - n]) == GroupKind.PLACE:
             return "goroutines" + (" --leaked" if s.leaked else "")
-        return "dominators --by root"
+        inside = next((m.type for m in s.found.mix if m.count > 1 and not m.type.startswith(_PLAIN)), "")
+        return _paths_to(inside) if inside else "dominators --by root"
+    if s.found.pattern == "shared":
+        return _paths_to(s.where.type if s.where else "")
     held = s.found.holds[0].type if s.found.holds else ""
     if held and "untyped" not in held and s.found.pattern in _OF_ITEMS and s.found.items > 1:
-        quoted = held.replace("'", "'\\''")
-        return f"paths '{quoted}'"
+        return _paths_to(held)
     return f"paths {search.tree.columns.address(s.node):#x}"
+
+
+def _paths_to(name: str) -> str:
+    quoted = name.replace("'", "'\\''")
+    return f"paths '{quoted}'"

@@ -148,6 +148,14 @@ GOROUTINES = {
     "lines": [[str]],
 }
 
+MPROF = {
+    "why": str,
+    **dict.fromkeys(("head", "word", "rate", "disabled", "total_bytes", "time_nanos"), int),
+    "mappings": [{"start": int, "limit": int, "offset": int, "file": str, "build_id": str}],
+    "complete": [int],
+    "notes": [str],
+}
+
 
 def check(value: Any, shape: Any, where: str) -> None:
     """GosnapError, which says where, if a value is not of a shape. Keys beyond the shape's are let pass."""

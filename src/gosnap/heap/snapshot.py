@@ -10,6 +10,8 @@ from gosnap.heap import schema
 from gosnap.heap.views import View
 
 if TYPE_CHECKING:
+    from gosnap.goruntime.heapprofile import HeapProfile
+    from gosnap.heap.memprofile import AllocationSites, StoredProfile
     from gosnap.target.container import Reader
 
 FORMAT = 1
@@ -17,10 +19,16 @@ _BY = {"type": "name", "package": "package", "kind": "kind", "size-class": "span
 Row = dict[str, Any]
 
 
-def open_snapshot(path: str | Path) -> "Snapshot":
-    """Open a .gosnap file. GosnapError if it is not one, is damaged, or comes from a newer gosnap."""
+def open_snapshot(path: str | Path, *, alone: bool = False) -> "Snapshot":
+    """Open a .gosnap file. GosnapError if it is not one, is damaged, or comes from a newer gosnap.
+
+    ``alone``: this process does nothing else, so that memory that was freed may stay with it.
+    """
+    from gosnap._kernels.memory import keep_freed
     from gosnap.target.container import Reader
 
+    if alone:
+        keep_freed()
     reader = Reader.open(Path(path))
     meta = reader.json("meta")
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
@@ -128,6 +136,20 @@ class Snapshot:
         from gosnap.heap.suspects import suspects_view
 
         return suspects_view(self, since=since, top=top)
+
+    def heap_profile(self) -> "HeapProfile":
+        """The runtime's memory profile at that moment; GosnapError where there is none."""
+        return self._stored().profile()
+
+    def allocation_sites(self, profile: "HeapProfile") -> "AllocationSites":
+        """Which object was allocated by which row of the profile, for those that it samples."""
+        return self._stored().sites(profile)
+
+    def _stored(self) -> "StoredProfile":
+        from gosnap.heap.columns import Columns
+        from gosnap.heap.memprofile import StoredProfile
+
+        return StoredProfile(Columns(self.reader))
 
     def info(self) -> View:
         """Target, collector, file, and the rows of the RSS."""

@@ -109,9 +109,10 @@ class Steps:
         label = self._tree.group_name(group)
         return [{"kind": "root", "label": label, "object": "", "type": type_name}]
 
-    def reference(self, index: int, edge: int, exact: bool = True) -> list[Row]:
+    def reference(self, index: int, edge: int, exact: bool = True, turns: str = "") -> list[Row]:
         """The step from an object along one of its references; none for what is inside of a map or channel.
-        ``exact``: with its index or key, else as for any object of its type."""
+        ``exact``: with its index or key, else as for any object of its type; ``turns``: the fields by which
+        others of its place go on."""
         start, _ = self._columns.edges_of(index)
         words = words_of(self._columns, index)
         if not 0 <= edge - start < len(words):
@@ -122,11 +123,11 @@ class Steps:
         if not exact:
             key, skipped = int(self._columns.types[index]), 8 if self._columns.has_header(index) else 0
             place_text = self._labels.within(key, int(words[edge - start]) * 8 - skipped).text
-            place = Place(place.kind, place_text, place.row, place.at)
+            place = Place(place.kind, turns or place_text, place.row, place.at)
         name = self._columns.type_name(index)
         label = _written(place, name)
         if place.row and int(self._labels.types.kind[place.row]) in _DESCRIBED:
-            described = self._labels.describe(index, place) if exact else self._labels.types.name[place.row]
+            described = self._labels.describe(index, place) if exact else self._labels.type_text(place.row)
             label += f" ({described})"
         return [
             {

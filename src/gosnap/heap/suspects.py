@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from gosnap._kernels.tree import heaviest, run
+from gosnap._kernels.tree import heaviest, run, translate
 from gosnap.heap.columns import Columns
 from gosnap.heap.groups import NONE, GroupKind
 from gosnap.heap.labels import Labels
 from gosnap.heap.patterns import Found, Known, classify
 from gosnap.heap.prose import tell, told_growth
-from gosnap.heap.roles import ROLE_SHIFT, Role
+from gosnap.heap.roles import ROLE_SHIFT, UNTYPED, Role
 from gosnap.heap.tree import Tree
 from gosnap.heap.units import size as size_text
 from gosnap.heap.views import Row, View
@@ -98,7 +98,7 @@ def _another(snapshot: "Snapshot", since: "Snapshot") -> str:
 class Suspect:
     """A place before it is told of. ``node``: of the tree; ``chain``: how many nodes of a list it begins.
     ``crowd``: how many goroutines there are, with so many bytes of ``stacks``; ``leaked``: nothing can wake
-    them."""
+    them; or how many objects of one type several roots hold each, with the largest as ``node``."""
 
     node: int
     retained: int
@@ -175,6 +175,7 @@ class _Search:
         enough = kept >= np.uint64(self.threshold)
         out = self._crowds() + self._timers()
         taken = {s.node for s in out}
+        out += self._shared()
         above = tree.idom[nodes]
         # tops: groups of one variable or goroutine, and objects that several roots hold together
         kind = np.full(len(nodes), 255, np.uint8)
@@ -299,6 +300,47 @@ class _Search:
                 )
         return out
 
+    def _shared(self) -> list[Suspect]:
+        """Objects of one type that several roots hold each, so that no root and no other object is above all
+        of them: connections, say, that a table and their goroutines hold."""
+        tree, columns, n = self.tree, self.tree.columns, self.tree.objects
+        several = np.zeros(tree.nodes - n + 1, bool)
+        several[:-1] = np.isin(tree.group_kind, (GroupKind.GOROUTINES, GroupKind.PACKAGE))
+        several[-1] = True
+        idom = tree.idom[:n]
+        top = np.flatnonzero((idom >= n) & (idom != np.uint32(NONE)))
+        top = top[several[idom[top] - np.uint32(n)]]
+        if not len(top):
+            return []
+        keys, kinds = np.array(sorted({UNTYPED, *columns.type_table["key"]}), np.uint32), columns.types[top]
+        which = np.empty(len(top), np.uint32)
+        try:
+            translate(kinds, keys, np.arange(len(keys), dtype=np.uint32), which)
+        except ValueError:
+            raise columns.wrong("objects of a type that is not in the table") from None
+        count = np.bincount(which, minlength=len(keys))
+        wanted = np.array([self._told_by_type(int(k)) for k in keys]) & (count >= _CROWD)
+        chosen = wanted[which]
+        top, which = top[chosen], which[chosen]
+        kept, objects = tree.retained(top)
+        size = np.bincount(which, weights=kept, minlength=len(keys)).astype(np.int64)
+        out = []
+        for i in np.flatnonzero(size >= self.threshold).tolist():
+            mine = np.flatnonzero(which == i)
+            largest = mine[np.argmax(kept[mine])]
+            number = int(objects[mine].sum())
+            out.append(Suspect(int(top[largest]), int(size[i]), number, "shared", crowd=int(count[i])))
+        return out
+
+    def _told_by_type(self, key: int) -> bool:
+        """Whether objects of a type say by their type what they are."""
+        name = self.tree.columns.key_name(key)
+        return (
+            key != UNTYPED
+            and key >> ROLE_SHIFT == Role.VALUE
+            and not name.startswith(("runtime.", "internal/", "sync."))
+        )
+
     def _timers(self) -> list[Suspect]:
         """The timers of all processors together: what only they hold."""
         tree, columns = self.tree, self.tree.columns
@@ -338,7 +380,7 @@ def _row(search: _Search, s: Suspect) -> Row:
         "retained_objects": s.objects,
         "object": f"{tree.columns.address(s.node):#x}" if s.node < n else "",
         "type": s.where.type,
-        "items": s.crowd if s.found.pattern == "goroutines" else s.found.items,
+        "items": s.crowd if s.found.pattern in ("goroutines", "shared") else s.found.items,
         "growth_bytes": 0,
         "growth_items": 0,
         "evidence": told.evidence,
@@ -356,6 +398,9 @@ def _where(search: _Search, s: Suspect) -> Whereabouts:
         place = tree.goroutines.place(int(tree.group_ref[s.node - n]))
         entry, where = tree.goroutines.entry(place.trace), tree.goroutines.where(place.trace)
         return Whereabouts(f"goroutine {entry}", where, "", "goroutine", (), ())
+    if s.pattern == "shared":
+        name = tree.columns.type_name(s.node)
+        return Whereabouts("several roots", name, "", name, (), (s.node,))
     return search.finder.find(s.node)
 
 

@@ -13,6 +13,7 @@ from gosnap.errors import GosnapError
 from gosnap.goruntime.program import remark_on
 from gosnap.heap.analyse import Analysis, Progress, analyse
 from gosnap.heap.answers import span_table, type_table
+from gosnap.heap.memprofile import save_memprofile
 from gosnap.heap.regions import Regions, reconcile
 from gosnap.heap.save import save_contents, save_graph
 from gosnap.heap.snapshot import FORMAT, types_view
@@ -83,10 +84,12 @@ def take(
         live = None if analysis.owners is None else analysis.owners.live
         regions = reconcile(analysis.program, analysis.heap, analysis.spans, live)
         table = type_table(analysis)
-        meta = _meta(image, elf, analysis, regions, contents)
         writer.add_json("answers.types", table)
         writer.add_json("answers.spans", span_table(analysis, regions))
         save_graph(writer, analysis)
+        save_memprofile(writer, analysis.program, analysis.heap, analysis.spans)
+        # last, for the notes that all the others left
+        meta = _meta(image, elf, analysis, regions, contents)
         if progress is not None:
             progress("writing", 0, 0)
         for job in saving:

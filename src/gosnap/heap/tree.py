@@ -155,14 +155,14 @@ class Tree:
     def graph(self) -> tuple[Graph, I64, U32]:
         """The references by which objects and groups own objects, with its columns: as ``ownership`` leaves
         them."""
-        offset, target = self.columns.references
         group, held = self.held
         n, count = self.objects, len(self.group_kind)
+        offset, target = self.columns.references_with_room(count)
         child = np.flatnonzero(self.group_parent != np.uint32(NONE))
         source = np.concatenate([group, self.group_parent[child]])
         order = np.argsort(source, kind="stable")
         more = np.concatenate([held, (child + n).astype(np.uint32)])[order]
-        offset = np.concatenate([offset, offset[-1] + np.cumsum(np.bincount(source, minlength=count))])
+        offset[n + 1 :] = offset[n] + np.cumsum(np.bincount(source, minlength=count))
         target = np.concatenate([target, more])
         weak = np.zeros(n + count, np.uint8)
         weak[self.weak] = 1

@@ -20,14 +20,21 @@ Row = dict[str, "Any"]
 class ProfileView:
     """The answer of one verb; the attributes that ``gosnap.report.canonical`` writes.
 
-    ``snapshot`` says which profile it is of; ``checks`` is empty, there are none; ``left_out``: nodes that the
-    limits cut off.
+    ``snapshot`` says which profile it is of; ``checks`` is empty, there are none; ``left_out``: nodes that
+    the limits cut off.
     """
 
     __slots__ = ("checks", "extra", "kind", "left_out", "rows", "snapshot", "totals")
 
     def __init__(
-        self, kind: str, snapshot: Row, totals: dict[str, int], rows: list[Row], left_out: dict[str, int], extra: Row
+        self,
+        kind: str,
+        *,
+        snapshot: Row,
+        totals: dict[str, int],
+        rows: list[Row],
+        left_out: dict[str, int],
+        extra: Row,
     ) -> None:
         self.kind = kind
         self.snapshot = snapshot
@@ -96,11 +103,11 @@ def top(report: Report, graph: Graph) -> ProfileView:
         rows.append(row)
     return ProfileView(
         "top",
-        about(report.profile),
-        {"total": report.total, "shown": graph.shown_total()},
-        rows,
-        {"rows": graph.original - len(graph.order) + graph.dropped_nodes},
-        shown(report),
+        snapshot=about(report.profile),
+        totals={"total": report.total, "shown": graph.shown_total()},
+        rows=rows,
+        left_out={"rows": graph.original - len(graph.order) + graph.dropped_nodes},
+        extra=shown(report),
     )
 
 

@@ -1,9 +1,9 @@
 """Several profiles made one, and a base subtracted (google/pprof profile/merge.go and
 internal/measurement/measurement.go, as in Go 1.27).
 
-Equal samples (locations and labels) become one; samples whose values are all 0 go, and with them what only they
-refer to. Other than in pprof, a sample stays if only values that were not scaled are left of it, columns of
-inlined lines tell locations apart, and the time is the earliest that is known.
+Equal samples (locations and labels) become one; samples whose values are all 0 go, and with them what only
+they refer to. Other than in pprof, a sample stays if only values that were not scaled are left of it, columns
+of inlined lines tell locations apart, and the time is the earliest that is known.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from gosnap.errors import GosnapError
 from gosnap.profile.columns import column, zeros
 from gosnap.profile.model import BASE_LABEL, Profile, ValueType
 from gosnap.profile.strings import Strings
-from gosnap.profile.units import compatible, scale, truncate
+from gosnap.profile.units import compatible, scale, truncate, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,19 +22,25 @@ if TYPE_CHECKING:
 _SAME_KIND = "profiles of one kind can be put together: heap with heap, CPU with CPU"
 
 
-def combine(profiles: Sequence[Profile]) -> Profile:
-    """One profile of all: the sample types that all have, in the finest units. GosnapError where they have none
-    in common, or in units that cannot be converted."""
+def combine(profiles: list[Profile]) -> Profile:
+    """One profile of all: the sample types that all have, in the finest units. GosnapError where they have
+    none in common, or in units that cannot be converted.
+
+    The list is emptied: what is in the merged profile can be freed at once.
+    """
     matched = _common_units(_common_types(profiles))
+    profiles.clear()
     return matched[0] if len(matched) == 1 else merge(matched)
 
 
-def subtract(profile: Profile, base: Profile, *, diff: bool = False, normalize: bool = False) -> Profile:
-    """The profile without its base.
+def subtract(pair: list[Profile], *, diff: bool = False, normalize: bool = False) -> Profile:
+    """A profile without its base; ``pair`` holds both, and is emptied.
 
     ``diff``: the base's samples keep a label, so that none cancels another and totals are the base's.
     ``normalize``: the profile is first scaled, type by type, to sum up to what the base does.
     """
+    profile, base = pair
+    pair.clear()
     if diff:
         base = _labelled(base)
     if normalize:
@@ -42,7 +48,9 @@ def subtract(profile: Profile, base: Profile, *, diff: bool = False, normalize: 
         types = len(profile.sample_types)
         ours, theirs = kernel.sums(profile.values, types), kernel.sums(base.values, types)
         profile = scaled(profile, [b / a if a else 0.0 for a, b in zip(ours, theirs, strict=True)])
-    return combine([profile, scaled(base, [-1.0] * len(base.sample_types))])
+    pair += [profile, scaled(base, [-1.0] * len(base.sample_types))]
+    del profile, base
+    return combine(pair)
 
 
 def scaled(profile: Profile, ratios: Sequence[float]) -> Profile:
@@ -55,41 +63,39 @@ def scaled(profile: Profile, ratios: Sequence[float]) -> Profile:
     return profile.replace(values=kernel.scale(profile.values, numbers))
 
 
-def merge(profiles: Sequence[Profile]) -> Profile:
-    """Profiles of the same sample types and units as one; what no sample refers to is dropped."""
+def merge(profiles: list[Profile]) -> Profile:
+    """Profiles of the same sample types and units as one; what no sample refers to is dropped. The list is
+    emptied."""
     first = profiles[0]
     for other in profiles[1:]:
         _same_types(first, other)
-    return _merge_once(first, profiles)
-
-
-def _merge_once(first: Profile, profiles: Sequence[Profile]) -> Profile:
-    merger = kernel.Merger(len(first.sample_types))
+    comments: dict[bytes, None] = {}
     for profile in profiles:
-        merger.add(profile)
+        comments.update((profile.strings.raw(i), None) for i in profile.comments)
+    header = {
+        "sample_types": first.sample_types,
+        "period_type": first.period_type,
+        "period": _first_or_largest([p.period for p in profiles]),
+        "time_nanos": min((p.time_nanos for p in profiles if p.time_nanos), default=0),
+        "duration_nanos": wrap(sum(p.duration_nanos for p in profiles)),
+        "default_sample_type": next((p.default_sample_type for p in profiles if p.default_sample_type), ""),
+        "doc_url": next((p.doc_url for p in profiles if p.doc_url), ""),
+        "drop_frames": first.drop_frames,
+        "keep_frames": first.keep_frames,
+    }
+    merger = kernel.Merger(len(first.sample_types))
+    del first, profile
+    while profiles:
+        merger.add(profiles.pop(0))
     cancelled = merger.zeros
     found = merger.result()
     del merger
     strings = Strings(found.pop("string_data"), found.pop("string_offset"))
-    comments: dict[bytes, None] = {}
-    for profile in profiles:
-        comments.update((profile.strings.raw(i), None) for i in profile.comments)
     merged = Profile(
-        strings,
-        sample_types=first.sample_types,
-        period_type=first.period_type,
-        period=_first_or_largest([p.period for p in profiles]),
-        time_nanos=min((p.time_nanos for p in profiles if p.time_nanos), default=0),
-        duration_nanos=sum(p.duration_nanos for p in profiles),
-        default_sample_type=next((p.default_sample_type for p in profiles if p.default_sample_type), ""),
-        doc_url=next((p.doc_url for p in profiles if p.doc_url), ""),
-        drop_frames=first.drop_frames,
-        keep_frames=first.keep_frames,
-        comments=column("I", [strings.intern(text) for text in comments]),
-        **found,
+        strings, comments=column("I", [strings.intern(text) for text in comments]), **header, **found
     )
     # samples that cancelled each other, and what only they refer to, go in a second round
-    return _merge_once(merged, [merged]) if cancelled else merged
+    return merge([merged]) if cancelled else merged
 
 
 def _first_or_largest(periods: list[int]) -> int:
@@ -103,7 +109,8 @@ def _first_or_largest(periods: list[int]) -> int:
 def _same_types(a: Profile, b: Profile) -> None:
     if a.period_type != b.period_type:
         raise GosnapError(
-            f"profiles of different periods: {_spell([a.period_type])} and {_spell([b.period_type])}", _SAME_KIND
+            f"profiles of different periods: {_spell([a.period_type])} and {_spell([b.period_type])}",
+            _SAME_KIND,
         )
     if a.sample_types != b.sample_types:
         raise GosnapError(
@@ -167,7 +174,9 @@ def _finest(types: list[ValueType], what: str) -> ValueType:
     finest = types[0]
     for other in types[1:]:
         if finest[0].removesuffix("s") != other[0].removesuffix("s") or not compatible(finest[1], other[1]):
-            raise GosnapError(f"profiles whose {what} differ: {_spell([finest])} and {_spell([other])}", _SAME_KIND)
+            raise GosnapError(
+                f"profiles whose {what} differ: {_spell([finest])} and {_spell([other])}", _SAME_KIND
+            )
         if scale(1, other[1], finest[1])[0] < 1:
             finest = other
     return finest

@@ -1,9 +1,9 @@
 """The call graph of a profile: nodes, what they weigh, who calls whom, and what of it is shown.
 
-Definitions are those of google/pprof internal/graph/graph.go and internal/report/report.go as in Go 1.27. Of a
-sample, every node counts once to ``cum``, every pair of caller and callee once to an edge, and only the leaf to
-``flat``. Where a node is not kept, its caller and its callee are joined by a residual edge; where that is the
-leaf, its flat value is nobody's.
+Definitions are those of google/pprof internal/graph/graph.go and internal/report/report.go as in Go 1.27. Of
+a sample, every node counts once to ``cum``, every pair of caller and callee once to an edge, and only the
+leaf to ``flat``. Where a node is not kept, its caller and its callee are joined by a residual edge; where
+that is the leaf, its flat value is nobody's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from gosnap.profile.units import absolute, quotient, truncate, wrap
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
+
+    Samples = tuple[memoryview, int, int, int, memoryview, memoryview, memoryview, memoryview, int]
+    """What the walks of the kernel begin with."""
 
 RESIDUAL, INLINE = 1, 2
 """Bits of ``edge_flags``."""
@@ -119,9 +121,9 @@ class Nodes:
             raw(self.name[node]),
             raw(self.file[node]),
             raw(self.objfile[node]),
-            self.address[node],
-            self.line[node],
-            self.column[node],
+            address=self.address[node],
+            line=self.line[node],
+            column=self.column[node],
         )
 
     def info(self, node: int) -> bytes:
@@ -157,8 +159,8 @@ class Graph:
 
     By node: ``flat``, ``cum`` i64 and, for means, ``flat_div``, ``cum_div``; ``chosen`` u8: it is part of the
     graph. By edge: ``edge_src`` (the caller), ``edge_dst`` u32, ``edge_weight``, ``edge_div`` i64,
-    ``edge_flags`` u8, ``edge_alive`` u8: it is shown. Edges may come from or lead to nodes that are no part of
-    the graph: what sums up to 0 is none, yet it calls.
+    ``edge_flags`` u8, ``edge_alive`` u8: it is shown. Edges may come from or lead to nodes that are no part
+    of the graph: what sums up to 0 is none, yet it calls.
 
     ``order``: the chosen nodes as they are shown; ``original``: how many there were before ``nodecount``;
     ``dropped_nodes``, ``dropped_edges``: how many were cut off for their weight.
@@ -203,13 +205,18 @@ class Graph:
         self.nodes = nodes
         self.flat_div = self.cum_div = None
         samples = self._samples(index, divisor)
-        first, *more = together(lambda *part: kernel.weights(*samples, *part), self._parts())
+
+        def weigh(begin: int, end: int) -> dict[str, memoryview]:
+            return kernel.weights(*samples, begin, end)
+
+        first, *more = together(weigh, self._parts())
         for name, value in first.items():
             for part in more:
                 kernel.add(value, part[name])
             setattr(self, name, value)
-        for name, code in (("src", "I"), ("dst", "I"), ("weight", "q"), ("div", "q"), ("flags", "B"), ("alive", "B")):
-            setattr(self, f"edge_{name}", zeros(code, 0))
+        self.edge_src, self.edge_dst = zeros("I", 0), zeros("I", 0)
+        self.edge_weight, self.edge_div = zeros("q", 0), zeros("q", 0)
+        self.edge_flags, self.edge_alive = zeros("B", 0), zeros("B", 0)
         self.chosen = zeros("B", len(nodes))
         self.order: list[int] = []
         self.original = self.dropped_nodes = self.dropped_edges = 0
@@ -217,10 +224,19 @@ class Graph:
         self._in: dict[int, list[int]] | None = None
         self._out: dict[int, list[int]] | None = None
 
-    def _samples(self, index: int, divisor: int) -> tuple[Any, ...]:
+    def _samples(self, index: int, divisor: int) -> Samples:
         nodes, p = self.nodes, self.nodes.profile
-        samples = (p.values, len(p.sample_types), index, divisor, p.stack_start, p.stack)
-        return (*samples, nodes.frame_start, nodes.frame_node, len(nodes))
+        return (
+            p.values,
+            len(p.sample_types),
+            index,
+            divisor,
+            p.stack_start,
+            p.stack,
+            nodes.frame_start,
+            nodes.frame_node,
+            len(nodes),
+        )
 
     def _parts(self) -> list[tuple[int, int]]:
         return ranges(self.nodes.profile.samples, len(self.nodes.profile.stack))
@@ -228,10 +244,14 @@ class Graph:
     def add_edges(
         self, index: int, divisor: int = -1, keep: memoryview | None = None, into: memoryview | None = None
     ) -> None:
-        """Find the edges. ``keep`` u8[nodes]: what may be in the graph (all); weights of what is stay what they
-        were. ``into`` u8[nodes]: which nodes' callers are wanted (all)."""
+        """Find the edges. ``keep`` u8[nodes]: what may be in the graph (all); weights of what is stay what
+        they were. ``into`` u8[nodes]: which nodes' callers are wanted (all)."""
         samples = self._samples(index, divisor)
-        parts = together(lambda *part: kernel.edges(*samples, keep, into, *part), self._parts())
+
+        def find(begin: int, end: int) -> dict[str, memoryview]:
+            return kernel.edges(*samples, keep, into, begin, end)
+
+        parts = together(find, self._parts())
         for name, value in (parts[0] if len(parts) == 1 else kernel.join_edges(parts)).items():
             setattr(self, name, value)
         self.edge_alive = memoryview(bytearray(b"\1" * len(self.edge_src)))

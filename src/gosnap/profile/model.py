@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from gosnap.profile.columns import Code
+
 NONE = 0xFFFFFFFF
 """No mapping."""
 BASE_LABEL = (b"pprof::base", b"true")
@@ -20,7 +22,7 @@ BASE_LABEL = (b"pprof::base", b"true")
 HAS_FUNCTIONS, HAS_FILENAMES, HAS_LINE_NUMBERS, HAS_INLINE_FRAMES = 1, 2, 4, 8
 """Bits of ``mapping_flags``."""
 
-COLUMNS = {
+COLUMNS: dict[str, Code] = {
     "values": "q",
     "stack_start": "q",
     "stack": "I",
@@ -62,10 +64,10 @@ class Profile:
 
     Samples: ``values`` i64[samples * types], sample after sample; ``stack_start`` i64[samples + 1] and
     ``stack`` u32, places of locations, leaf first; ``label_start`` i64[samples + 1] with ``label_key``,
-    ``label_str`` (0: a number) u32, ``label_num`` i64, ``label_unit`` u32: strings before numbers, each by key.
-    Locations: ``location_id``, ``location_address`` u64, ``location_mapping`` u32 (a place or ``NONE``),
-    ``location_folded`` u8, ``line_start`` i64[locations + 1]. Lines, innermost first: ``line_function`` u32 (a
-    place), ``line_line``, ``line_column`` i64. Functions: ``function_id`` u64, ``function_name``,
+    ``label_str`` (0: a number) u32, ``label_num`` i64, ``label_unit`` u32: strings before numbers, each by
+    key. Locations: ``location_id``, ``location_address`` u64, ``location_mapping`` u32 (a place or ``NONE``),
+    ``location_folded`` u8, ``line_start`` i64[locations + 1]. Lines, innermost first: ``line_function`` u32
+    (a place), ``line_line``, ``line_column`` i64. Functions: ``function_id`` u64, ``function_name``,
     ``function_system_name``, ``function_filename`` u32, ``function_start_line`` i64. Mappings:
     ``mapping_id``, ``_start``, ``_limit``, ``_offset`` u64, ``_file``, ``_build_id`` u32, ``_flags`` u8.
     ``comments`` u32. All that names a string is an index of ``strings``.
@@ -222,7 +224,9 @@ def check_valid(profile: Profile) -> None:
         if p.samples and not types:
             raise ValueError(f"{p.samples:,} samples, but no sample type")
         if len(p.values) != p.samples * types:
-            raise ValueError(f"{len(p.values):,} values of {p.samples:,} samples with {types} sample types each")
+            raise ValueError(
+                f"{len(p.values):,} values of {p.samples:,} samples with {types} sample types each"
+            )
         strings, locations, functions = len(p.strings), p.locations, p.functions
         for start, column, what in (
             ("stack_start", "stack", "stacks"),
@@ -232,8 +236,8 @@ def check_valid(profile: Profile) -> None:
             check(what, getattr(p, column), strings if what == "labels" else NONE, getattr(p, start))
         check("stacks", p.stack, locations)
         check("lines", p.line_function, functions)
-        for name in COLUMNS:
-            if COLUMNS[name] == "I" and name not in ("stack", "line_function", "location_mapping"):
+        for name, code in COLUMNS.items():
+            if code == "I" and name not in ("stack", "line_function", "location_mapping"):
                 check(name, getattr(p, name), strings)
         check("mappings of locations", p.location_mapping, p.mappings, none=NONE)
         for table, n in (("mapping", p.mappings), ("location", locations), ("function", functions)):
@@ -245,7 +249,13 @@ def check_valid(profile: Profile) -> None:
             raise ValueError("labels or lines that belong to no sample or location")
         for name, size in (("label", len(p.label_key)), ("line", len(p.line_function))):
             for other in COLUMNS:
-                if other.startswith(f"{name}_") and other != f"{name}_start" and len(getattr(p, other)) != size:
+                if (
+                    other.startswith(f"{name}_")
+                    and other != f"{name}_start"
+                    and len(getattr(p, other)) != size
+                ):
                     raise ValueError(f"{len(getattr(p, other)):,} of {other} for {size:,} {name}s")
     except ValueError as e:
-        raise GosnapError(f"an invalid profile: {e}", "this is a mistake of what made it; report it") from None
+        raise GosnapError(
+            f"an invalid profile: {e}", "this is a mistake of what made it; report it"
+        ) from None

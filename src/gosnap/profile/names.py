@@ -58,7 +58,7 @@ def trim_path(path: bytes, trim: str, search: str) -> bytes:
     return path
 
 
-def printable(name: bytes, file: bytes, objfile: bytes, address: int, line: int, column: int) -> bytes:
+def printable(name: bytes, file: bytes, objfile: bytes, *, address: int, line: int, column: int) -> bytes:
     """How a node is called: the address, the function, and the file and line, as far as it has them."""
     parts = [b"%016x" % address] if address else []
     if name:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 class Option:
     """One setting.
 
-    ``kind``: bool, int, float, string, list (may be given more than once) or choice, each of whose ``choices``
-    is an option by itself as well (``--cum`` is ``--sort=cum``). ``group`` is the heading it is listed under.
+    ``kind``: bool, int, float, string, list (may be given more than once) or choice, each of whose
+    ``choices`` is an option by itself as well (``--cum`` is ``--sort=cum``). ``group`` is the heading it is
+    listed under.
     """
 
     __slots__ = ("choices", "default", "group", "help", "kind", "name", "value")
@@ -29,6 +30,7 @@ class Option:
         default: Any,
         group: str,
         help: str,
+        *,
         choices: tuple[tuple[str, str], ...] = (),
         value: str = "",
     ) -> None:
@@ -101,7 +103,9 @@ OPTIONS = (
     Option("add_comment", "string", "", _SOURCE, "put a comment into the profile"),
     Option("seconds", "int", -1, _SOURCE, "over how long to take a profile that takes time"),
     Option("timeout", "int", -1, _SOURCE, "seconds after which fetching is given up"),
-    Option("max_size", "int", 0, _SOURCE, "bytes that a profile may expand to (0: 256 MiB or 32 times its file)"),
+    Option(
+        "max_size", "int", 0, _SOURCE, "bytes that a profile may expand to (0: 256 MiB or 32 times its file)"
+    ),
     Option("sample_index", "string", "", _SHOWN, "the sample type, by name or number", value="TYPE"),
     Option("unit", "string", "minimum", _SHOWN, "print values in this unit", value="UNIT"),
     Option("mean", "bool", False, _SHOWN, "divide by the first sample type: the mean of an object"),
@@ -118,7 +122,10 @@ OPTIONS = (
         "flat",
         _ROWS,
         "what rows are sorted by",
-        (("cum", "sort by what nodes and their callees have"), ("flat", "sort by what nodes have themselves")),
+        choices=(
+            ("cum", "sort by what nodes and their callees have"),
+            ("flat", "sort by what nodes have themselves"),
+        ),
     ),
     Option(
         "granularity",
@@ -126,7 +133,7 @@ OPTIONS = (
         "",
         _FRAMES,
         "what a node is",
-        (
+        choices=(
             ("functions", "a node is a function"),
             ("filefunctions", "a node is a function of one file"),
             ("files", "a node is a file"),
@@ -134,7 +141,9 @@ OPTIONS = (
             ("addresses", "a node is an address of code"),
         ),
     ),
-    Option("noinlines", "bool", False, _FRAMES, "give what was inlined to the function that it was inlined into"),
+    Option(
+        "noinlines", "bool", False, _FRAMES, "give what was inlined to the function that it was inlined into"
+    ),
     Option("showcolumns", "bool", False, _FRAMES, "columns of source lines too, for --lines"),
     Option("call_tree", "bool", False, _FRAMES, "a node per call path, in graphs"),
     Option("focus", "string", "", _FRAMES, "only stacks with a frame that matches", value="RE"),
@@ -143,8 +152,12 @@ OPTIONS = (
     Option("show", "string", "", _FRAMES, "only frames that match", value="RE"),
     Option("show_from", "string", "", _FRAMES, "no frames above the first that matches", value="RE"),
     Option("prune_from", "string", "", _FRAMES, "no frames below the one that matches", value="RE"),
-    Option("tagfocus", "string", "", _TAGS, "only samples with a label that matches or is in range", value="RE"),
-    Option("tagignore", "string", "", _TAGS, "no samples with a label that matches or is in range", value="RE"),
+    Option(
+        "tagfocus", "string", "", _TAGS, "only samples with a label that matches or is in range", value="RE"
+    ),
+    Option(
+        "tagignore", "string", "", _TAGS, "no samples with a label that matches or is in range", value="RE"
+    ),
     Option("tagshow", "string", "", _TAGS, "only labels whose name matches", value="RE"),
     Option("taghide", "string", "", _TAGS, "no labels whose name matches", value="RE"),
     Option("tagroot", "string", "", _TAGS, "values of these labels as frames at the root", value="KEY,…"),
@@ -159,7 +172,7 @@ BY_NAME = {option.name: option for option in OPTIONS}
 """Setting by name."""
 CHOICES = {choice: option for option in OPTIONS for choice, _ in option.choices}
 """The setting that a choice belongs to."""
-SHORTCUTS = {
+SHORTCUTS: dict[str, dict[str, str | bool]] = {
     "inuse_space": {"sample_index": "inuse_space"},
     "inuse_objects": {"sample_index": "inuse_objects"},
     "alloc_space": {"sample_index": "alloc_space"},

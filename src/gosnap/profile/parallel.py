@@ -1,6 +1,7 @@
 """Kernels over large profiles on two threads: they hold no lock of the interpreter.
 
-Threads are those of ``_thread``: importing ``threading`` would cost small profiles more than it gives large ones.
+Threads are those of ``_thread``: importing ``threading`` would cost small profiles more than it gives large
+ones.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ def ranges(n: int, work: int) -> list[tuple[int, int]]:
 
 
 def together(task: Callable[[int, int], T], over: list[tuple[int, int]]) -> list[T]:
-    """The task for every range, each on a thread of its own; the first failure is raised when all have ended."""
+    """The task for every range, each on a thread of its own; the first failure is raised when all have
+    ended."""
     if len(over) == 1:
         return [task(*over[0])]
     results: list[T | BaseException | None] = [None] * len(over)

@@ -1,4 +1,5 @@
-"""From files to what a report shows, in pprof's order (internal/driver/fetch.go and driver.go, as in Go 1.27).
+"""From files to what a report shows, in pprof's order (internal/driver/fetch.go and driver.go, as in Go
+1.27).
 
 Once per run, ``load``: 1. read, 2. merge the sources, 3. subtract the base, 4. drop_frames and comments.
 Per report, ``prepare``: 5. units of numeric labels, 6. tagroot and tagleaf, 7. with relative_percentages the
@@ -8,6 +9,7 @@ filters, 8. the total, 9. else the filters now. Then ``Report.nodes`` 10. makes 
 
 from __future__ import annotations
 
+import os
 from itertools import pairwise
 
 from gosnap.errors import GosnapError
@@ -16,6 +18,7 @@ from gosnap.profile.columns import column, offsets, zeros
 from gosnap.profile.graph import Graph, Nodes, trimmed
 from gosnap.profile.model import BASE_LABEL, HAS_INLINE_FRAMES, Profile
 from gosnap.profile.options import Config
+from gosnap.profile.parallel import ranges, together
 from gosnap.profile.units import absolute, label, quotient, scale, truncate
 
 TYPE_CHECKING = False
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 FILTERS = ("focus", "ignore", "hide", "show", "show_from", "tagfocus", "tagignore", "tagshow", "taghide")
 """Filters that a report's heading names, in that order; prune_from is one too, but goes unnamed."""
+EXPANDED = 4
+"""How much larger than its file a profile is, roughly."""
 LABELLED = ("traces", "tags", "dot", "svg")
 """Verbs that show numbers of labels in their unit."""
 Notes = list[str]
@@ -39,16 +44,20 @@ def load(sources: Sequence[str], config: Config, notes: Notes, *, executable: st
     ``executable``: the program they are of, where the command line names it.
     """
     if config.base and config.diff_base:
-        raise GosnapError("--base and --diff_base cannot both be given", "--diff_base compares, --base subtracts")
+        raise GosnapError(
+            "--base and --diff_base cannot both be given", "--diff_base compares, --base subtracts"
+        )
     bases = config.base or config.diff_base
     if config.normalize and not bases:
         raise GosnapError("--normalize needs a base", "give one with --base or --diff_base")
-    profile = _merged([_located(read.read_file(s, config.max_size), executable, config.buildid) for s in sources])
+    read_in = _read([*sources, *bases], config, executable)
+    profile = _merged(_usable(read_in[: len(sources)], sources, "profiles", notes))
     if bases:
         from gosnap.profile import combine
 
-        base = _merged([_located(read.read_file(b, config.max_size), executable, config.buildid) for b in bases])
-        profile = combine.subtract(profile, base, diff=bool(config.diff_base), normalize=config.normalize)
+        pair = [profile, _merged(_usable(read_in[len(sources) :], bases, "bases", notes))]
+        del profile, read_in
+        profile = combine.subtract(pair, diff=bool(config.diff_base), normalize=config.normalize)
     if profile.drop_frames and not config.all_frames:
         from gosnap.profile import prune
 
@@ -60,6 +69,40 @@ def load(sources: Sequence[str], config: Config, notes: Notes, *, executable: st
         comments[-1] = index
         profile = profile.replace(comments=comments)
     return profile
+
+
+def _read(paths: Sequence[str], config: Config, executable: str) -> list[Profile | GosnapError | OSError]:
+    """Every file, or why it cannot be read."""
+
+    def some(first: int, last: int) -> list[Profile | GosnapError | OSError]:
+        found: list[Profile | GosnapError | OSError] = []
+        for path in paths[first:last]:
+            try:
+                found.append(_located(read.read_file(path, config.max_size), executable, config.buildid))
+            except (GosnapError, OSError) as e:
+                found.append(e)
+        return found
+
+    work = 0
+    if len(paths) > 1:
+        # what is not there is told when it is read
+        work = EXPANDED * sum(os.path.getsize(path) for path in paths if os.path.exists(path))  # noqa: PTH110, PTH202
+    return [one for part in together(some, ranges(len(paths), work)) for one in part]
+
+
+def _usable(
+    read_in: list[Profile | GosnapError | OSError], paths: Sequence[str], what: str, notes: Notes
+) -> list[Profile]:
+    """What could be read; what could not is a note, or an error if it is all."""
+    usable = [p for p in read_in if isinstance(p, Profile)]
+    failed = [p for p in read_in if not isinstance(p, Profile)]
+    if not usable:
+        raise failed[0]
+    for e in failed:
+        notes.append(e.message if isinstance(e, GosnapError) else f"{e.filename}: {e.strerror}")
+    if failed:
+        notes.append(f"{len(usable)} of {len(paths)} {what} could be read; the answer is of these alone")
+    return usable
 
 
 def _merged(profiles: list[Profile]) -> Profile:

@@ -11,8 +11,8 @@ from gosnap.profile.parallel import ranges, together
 
 SMALL_BOMB = 256 << 20
 RATIO = 32
-"""A compressed profile may expand to 256 MiB, or to 32 times its size if that is more. Real ones expand to 3 to
-15 times."""
+"""A compressed profile may expand to 256 MiB, or to 32 times its size if that is more. Real ones expand to 3
+to 15 times."""
 _AGAIN = "fetch it again; was it copied or downloaded whole?"
 
 

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
+from gosnap.profile.columns import offsets
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class Strings:
     """Strings by index; equal strings that are in use have one index, 0 is the empty string.
@@ -24,6 +30,11 @@ class Strings:
     def empty(cls) -> Strings:
         """Only the empty string."""
         return cls(memoryview(bytearray()), memoryview(bytearray(16)).cast("q"))
+
+    @classmethod
+    def of(cls, texts: Sequence[bytes]) -> Strings:
+        """These strings, all different, the first of them empty."""
+        return cls(memoryview(bytearray(b"".join(texts))), offsets(map(len, texts)))
 
     def __len__(self) -> int:
         return len(self.offset) - 1 + len(self._added)

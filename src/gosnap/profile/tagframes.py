@@ -10,6 +10,7 @@ from gosnap.profile.units import label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from gosnap.profile.columns import Code
     from gosnap.profile.model import Profile
     from gosnap.profile.options import Config
 
@@ -105,7 +106,7 @@ class _Frames:
         )
 
 
-def _longer(old: memoryview, code: str, more: list[int]) -> memoryview:
+def _longer(old: memoryview, code: Code, more: list[int]) -> memoryview:
     new = zeros(code, len(old) + len(more))
     new[: len(old)] = old
     for i, item in enumerate(more, len(old)):

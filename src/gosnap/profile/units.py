@@ -96,7 +96,7 @@ def plan(unit: str, to: str = "auto") -> tuple[float, list[float], list[bytes], 
 
 
 def label(value: int, unit: str, to: str = "auto") -> str:
-    """"512.19kB", "3", "0"."""
+    """ "512.19kB", "3", "0"."""
     scaled, name = scale(value, unit, to)
     text = f"{scaled:.2f}".removesuffix(".00")
     return "0" if text in ("0", "-0") else text + name

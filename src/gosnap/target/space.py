@@ -135,6 +135,18 @@ class AddressSpace:
             left -= n
         return b"".join(pieces)
 
+    def view(self, addr: int, size: int) -> bytes | memoryview:
+        """Like ``read``, without a copy where the bytes lie in one region: valid while this object lives."""
+        at = self._find(addr)
+        if at >= 0 and size > 0 and addr + size <= self._rows[at][1]:
+            return host_bytes(self._rows[at][2] + addr - self._rows[at][0], size)
+        return self.read(addr, size)
+
+    def region_end(self, addr: int) -> int:
+        """The end of the region that holds an address; 0 for none."""
+        at = self._find(addr)
+        return self._rows[at][1] if at >= 0 and addr < self._rows[at][1] else 0
+
     def _gap_end(self, at: int, where: int) -> int:
         end = self._zero_until(where)
         if end and at + 1 < len(self._rows):

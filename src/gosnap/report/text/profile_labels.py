@@ -15,7 +15,8 @@ MOST_OF_A_FILTER = 80
 
 
 def clean(name: bytes) -> str:
-    """A name as it is printed: what would steer a terminal is escaped, bytes that are no UTF-8 are replaced."""
+    """A name as it is printed: what would steer a terminal is escaped, bytes that are no UTF-8 are
+    replaced."""
     text = name.decode("utf-8", "replace")
     if text.isprintable():
         return text

@@ -1,0 +1,67 @@
+"""The runtime's memory profile (runtime/mprof.go): buckets, unsampling, and which object is of which bucket.
+
+Whatever the target's memory says is checked before it is followed. Loops run without the GIL.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from gosnap._kernels.memory import Space
+
+_U64 = npt.NDArray[np.uint64]
+_I64 = npt.NDArray[np.int64]
+
+class Chain:
+    """The buckets from ``head`` on, by their links allnext.
+
+    ``layout``: 13 byte offsets and sizes: of runtime.bucket the fields allnext, typ, size, nstk and its
+    size; the size of runtime.memRecord and in it active and future; the size of runtime.memRecordCycle and in
+    it allocs, frees, alloc_bytes, free_bytes (-1 where Go has them no more). ``kind``: what typ must be.
+    ``max_stack``: the most that nstk may be. ``max_bytes``: the most that all buckets may take up together.
+    ValueError for a layout that contradicts itself.
+    """
+
+    next: int
+    """The bucket to read next; 0 behind the last one."""
+    damaged: int
+    """Records so far that contradict themselves: freed more than allocated, or bytes that are not the count
+    times the size."""
+
+    def __init__(
+        self, head: int, layout: tuple[int, ...], kind: int, max_stack: int, max_bytes: int
+    ) -> None: ...
+    def walk(self, space: Space) -> bool:
+        """Read on. False where ``next`` is not in ``space``; call again with more. ValueError for what is no
+        bucket, a circle, or too much."""
+
+    def columns(self) -> dict[str, bytes]:
+        """address u64[n], size u64[n], start u64[n+1] into pcs, pcs u64, counters u64[n][8]: allocs of active
+        and of the three future cycles, then frees of the same."""
+
+def exp(x: float) -> float:
+    """e**x for x <= 0 as Go's math.Exp on amd64 with FMA computes it (math/exp_amd64.s)."""
+
+def unsample(count: _I64, size: _U64, rate: int, by_total: bool, objects: _I64, space: _I64) -> None:
+    """Estimates from counts of samples, as runtime/pprof's scaleHeapSample to the last unit:
+    scale = 1/(1-exp(-size/rate)); objects = int(count*scale), space = int(count*size*scale), toward zero;
+    unscaled where rate <= 1. ``by_total``: the average size is count*size/count, as Go <= 1.26 has it, which
+    differs once that is beyond 2**53.
+    """
+
+def sampled(
+    space: Space,
+    base: _U64,
+    elemsize: _U64,
+    first: _U64,
+    layout: tuple[int, int, int, int, int],
+    kind: int,
+    most: int,
+) -> tuple[bytes, bytes, int]:
+    """The objects that the memory profile samples, from the specials of each span.
+
+    ``base``, ``elemsize``, ``first``: u64[n] of the spans: address, slot size, first special. ``layout``: the
+    size of runtime.special, of its field offset the offset and size, the offset of kind, and of b in
+    runtime.specialprofile. ``most``: how many specials to look at.
+    Returns u64 addresses of slots, u64 addresses of buckets, and how many lists could not be read to their
+    end.
+    """

@@ -1,0 +1,153 @@
+"""A heap profile rebuilt from the runtime's memory: what runtime/pprof would write, as columns."""
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from gosnap.binary import elfhead
+from gosnap.errors import GosnapError
+from gosnap.goruntime.callsites import CallSites, call_sites, executable_rows
+from gosnap.goruntime.mprof import Buckets, State, View, estimates, published, read_buckets
+from gosnap.goruntime.program import GoProgram
+
+I64 = npt.NDArray[np.int64]
+U64 = npt.NDArray[np.uint64]
+
+_DELETED = " (deleted)"
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """An executable mapping, as /proc/PID/maps had it."""
+
+    start: int
+    limit: int
+    offset: int
+    file: str
+    build_id: str
+    """The GNU build id of its file, hexadecimal; "" where it has none."""
+
+
+@dataclass
+class HeapProfile:
+    """Samples by row, newest bucket first, as the runtime lists them: stack ``sites.stack[i]``, size, counts.
+
+    ``size``: bytes of each object. ``allocs``, ``frees``: i64[n, 4], see ``mprof.Buckets``. Rows that count
+    nothing are there, too: runtime/pprof writes them.
+    """
+
+    state: State
+    size: U64
+    allocs: I64
+    frees: I64
+    sites: CallSites
+    mappings: list[Mapping]
+    total_bytes: bool
+    """See ``mprof.Buckets``."""
+    time_nanos: int
+    """When it was read, UTC, since 1970."""
+    notes: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.size)
+
+    def values(self, view: View) -> tuple[I64, I64, I64, I64]:
+        """alloc_objects, alloc_space, inuse_objects, inuse_space: estimates as runtime/pprof makes them."""
+        allocs, frees = published(self.allocs, self.frees, self.state.cycle, view)
+        rate = self.state.rate
+        return (
+            *estimates(allocs, self.size, rate, self.total_bytes),
+            *estimates(allocs - frees, self.size, rate, self.total_bytes),
+        )
+
+    def labels(self, view: View) -> I64:
+        """The label "bytes" of each sample, 0 for none: Go <= 1.26 has none where nothing was allocated."""
+        size = self.size.astype(np.int64)
+        if not self.total_bytes:
+            return size
+        allocs, _ = published(self.allocs, self.frees, self.state.cycle, view)
+        return np.where(allocs > 0, size, 0)
+
+
+def read_heap_profile(program: GoProgram, buckets: Buckets | None = None) -> HeapProfile:
+    """The heap profile of a program, from its memory; ``buckets`` if they have been read before.
+
+    GosnapError where the program keeps none, with what to do about it.
+    """
+    if buckets is None:
+        buckets = read_buckets(program)
+    check_profiled(program.image.exe_label, buckets.state)
+    notes = []
+    if buckets.moving:
+        notes.append(
+            f"{buckets.moving:,} of {len(buckets):,} stacks were sampled while they were read; their newest "
+            "counts are of moments within some milliseconds"
+        )
+    if buckets.damaged:
+        notes.append(f"{buckets.damaged:,} of {len(buckets):,} buckets contradict themselves")
+    return HeapProfile(
+        state=buckets.state,
+        size=buckets.size,
+        allocs=buckets.allocs,
+        frees=buckets.frees,
+        sites=call_sites(program, buckets.start, buckets.pcs),
+        mappings=_mappings(program),
+        total_bytes=buckets.total_bytes,
+        time_nanos=time.time_ns(),
+        notes=notes,
+    )
+
+
+def check_profiled(label: str, state: State) -> None:
+    """GosnapError for a program that keeps no memory profile."""
+    if state.disabled or (state.rate == 0 and not state.head):
+        why = (
+            "nothing in it reads one, so the linker turned it off (runtime.disableMemoryProfiling)"
+            if state.disabled
+            else "runtime.MemProfileRate is 0"
+        )
+        raise GosnapError(
+            f"{label}: keeps no memory profile: {why}",
+            'import _ "net/http/pprof" (or "runtime/pprof") in it and leave runtime.MemProfileRate alone; '
+            "without a profile, `gosnap capture` and `gosnap types FILE.gosnap` show what is in memory, and "
+            "`gosnap paths` who holds it",
+        )
+    if not state.head:
+        raise GosnapError(
+            f"{label}: its memory profile is empty: nothing was sampled yet "
+            f"(one sample per {state.rate:,} bytes allocated)",
+            "wait until it has allocated more; `gosnap capture`, then `gosnap types FILE` show all objects",
+        )
+
+
+def _mappings(program: GoProgram) -> list[Mapping]:
+    m = program.image.mappings
+    known: dict[str, str] = {}
+    out = []
+    for i in executable_rows(program):
+        path = m.path[i].removesuffix(_DELETED)
+        if path not in known:
+            same = m.path[i].removesuffix(_DELETED) == program.image.exe_label.removesuffix(_DELETED)
+            known[path] = program.elf.gnu_build_id or "" if same else _build_id(path)
+        out.append(Mapping(int(m.start[i]), int(m.end[i]), int(m.offset[i]), path, known[path]))
+    return out
+
+
+def _build_id(path: str) -> str:
+    """The GNU build id of a mapped file, "" where there is none to be had."""
+    if not path.startswith("/"):
+        return ""
+    try:
+        with open(path, "rb") as f:
+            head = elfhead.read_head(f, path)
+            for s in head.segments:
+                if s.type == elfhead.PT_NOTE and s.filesz < 1 << 20:
+                    f.seek(s.offset)
+                    for name, kind, desc in elfhead.notes(f.read(s.filesz), path, s.offset):
+                        if name == "GNU" and kind == 3:
+                            return desc.hex()
+    except (GosnapError, OSError):
+        pass
+    return ""

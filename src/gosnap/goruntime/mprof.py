@@ -1,0 +1,271 @@
+"""The memory profile that the runtime keeps (runtime/mprof.go): one bucket per stack and size.
+
+A bucket counts what was sampled of it: allocations and frees that are published (``active``), and those of
+the three collection cycles that are not published yet (``future``), because frees are only known when the
+cycle after is swept. mProfCycle holds the number of the cycle C, times two, and a bit.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from gosnap._kernels.mprof import Chain, sampled, unsample
+from gosnap.errors import GosnapError, ReadError
+from gosnap.goruntime.program import GoProgram
+from gosnap.goruntime.spans import Spans, kernel_space
+from gosnap.target.peek import Blocks, RunningSpace
+from gosnap.target.space import AddressSpace
+
+I64 = npt.NDArray[np.int64]
+U64 = npt.NDArray[np.uint64]
+
+View = Literal["pprof", "now"]
+VIEWS: tuple[View, ...] = ("pprof", "now")
+FUTURES = 3
+_MEM_PROFILE = 1
+"""runtime.memProfile, the bucketType."""
+_STACK_22, _STACK_23 = 32, 1024 + 2
+"""The deepest stack: runtime.maxStack until Go 1.22, then maxProfStackDepth, and since 1.27 two more."""
+_MAX_BYTES = 1 << 30
+_MAX_SPECIALS = 1 << 27
+_PASSES = 16
+"""How often a running process is read again until two readings agree."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What the profiler's variables say."""
+
+    head: int
+    """The first bucket (runtime.mbuckets); 0 where nothing was ever sampled."""
+    word: int
+    """runtime.mProfCycle: the cycle times two, and whether its flush was asked for."""
+    rate: int
+    """runtime.MemProfileRate: bytes per sample on average; 0 where profiling is off."""
+    disabled: bool
+    """Whether the linker turned it off, as nothing in the program reads it
+    (runtime.disableMemoryProfiling)."""
+
+    @property
+    def cycle(self) -> int:
+        """C, the cycle that is published with this state."""
+        return self.word >> 1
+
+
+@dataclass
+class Buckets:
+    """All buckets, newest first, as columns. ``start`` (i64[n + 1]) into ``pcs``, return addresses innermost
+    first. ``allocs``, ``frees``: i64[n, 4]: active, future[0], future[1], future[2]."""
+
+    state: State
+    address: U64
+    size: U64
+    start: I64
+    pcs: U64
+    allocs: I64
+    frees: I64
+    total_bytes: bool
+    """Whether the runtime counts bytes, too (until Go 1.26): the average size is then their quotient."""
+    damaged: int = 0
+    """Self-check: buckets that freed more than they allocated, or whose bytes are not count times size."""
+    moving: int = 0
+    """Buckets that changed while a running process was read, and did not stop doing so."""
+
+    def __len__(self) -> int:
+        return len(self.address)
+
+    def counts(self, view: View) -> tuple[I64, I64]:
+        """(allocations, frees) of samples per bucket; see ``published``."""
+        return published(self.allocs, self.frees, self.state.cycle, view)
+
+
+def published(allocs: I64, frees: I64, cycle: int, view: View) -> tuple[I64, I64]:
+    """What a view counts of columns as ``Buckets`` has them.
+
+    "pprof": what runtime.MemProfile would say now: active, and the cycle that it flushes first; all of it
+    where nothing is published yet, as no collection has ended (memProfileInternal). "now": all of it, which
+    is the present moment.
+    """
+    if view == "now":
+        return allocs.sum(axis=1), frees.sum(axis=1)
+    column = 1 + cycle % FUTURES
+    a, f = allocs[:, 0] + allocs[:, column], frees[:, 0] + frees[:, column]
+    if not a.any() and not f.any():
+        return allocs.sum(axis=1), frees.sum(axis=1)
+    return a, f
+
+
+def estimates(count: I64, size: U64, rate: int, total_bytes: bool) -> tuple[I64, I64]:
+    """(objects, bytes) that samples stand for, as runtime/pprof's scaleHeapSample has them."""
+    objects, space = np.zeros(len(count), np.int64), np.zeros(len(count), np.int64)
+    unsample(np.ascontiguousarray(count), size, rate, total_bytes, objects, space)
+    return objects, space
+
+
+def read_state(program: GoProgram) -> State:
+    """The profiler's variables. GosnapError for a program whose symbols do not say where they are."""
+    rate = program.read_uint(program.need_address("runtime.MemProfileRate"), 8)
+    return State(
+        head=program.space.u64(program.need_address("runtime.mbuckets")),
+        word=program.space.u32(program.need_address("runtime.mProfCycle")),
+        rate=rate - (1 << 64) if rate >> 63 else rate,
+        disabled=bool(program.global_uint("runtime.disableMemoryProfiling", 1)),
+    )
+
+
+def read_buckets(program: GoProgram) -> Buckets:
+    """The memory profile of a program that stands still, or that runs.
+
+    A running one is read until two readings, one behind the other, are equal: counters only grow, and move
+    from future to active, so that the buckets were like that at the moment between the two. If that does not
+    come about, two will do that agree in all that is published, within one cycle: buckets that were sampled
+    meanwhile are counted in ``moving``. GosnapError for memory that holds no such thing, or that never rests.
+    """
+    blocks = Blocks(program.space, program.image.mappings)
+    if not isinstance(program.space, RunningSpace):
+        return _read(program, read_state(program), blocks)
+    last = None
+    settled: Buckets | None = None
+    for _ in range(_PASSES):
+        state = read_state(program)
+        blocks.refresh()
+        try:
+            now = _read(program, state, blocks)
+        except GosnapError:
+            if not _moved(program, state):
+                raise
+            continue
+        if read_state(program) != state:
+            last = None
+            continue
+        if last is not None and last.state == state:
+            if _same(last, now):
+                return now
+            if _same_published(last, now):
+                now.moving = int((last.allocs != now.allocs).any(1).sum())
+                settled = now
+        last = now
+    if settled is None:
+        raise GosnapError(
+            f"process {program.image.pid}: its memory profile changed during each of {_PASSES} readings",
+            "take a snapshot, which stops the process for a moment: `gosnap capture PID`",
+        )
+    return settled
+
+
+def _moved(program: GoProgram, state: State) -> bool:
+    return read_state(program) != state
+
+
+def _same(a: Buckets, b: Buckets) -> bool:
+    return (
+        np.array_equal(a.address, b.address)
+        and np.array_equal(a.allocs, b.allocs)
+        and np.array_equal(a.frees, b.frees)
+    )
+
+
+def _same_published(a: Buckets, b: Buckets) -> bool:
+    if not np.array_equal(a.address, b.address):
+        return False
+    column = 1 + a.state.cycle % FUTURES
+    return all(
+        np.array_equal(x[:, i], y[:, i])
+        for x, y in ((a.allocs, b.allocs), (a.frees, b.frees))
+        for i in (0, column)
+    )
+
+
+def _layout(program: GoProgram) -> tuple[int, ...]:
+    lay = program.layouts
+    bucket = [lay.need("runtime.bucket", name).offset for name in ("allnext", "typ", "size", "nstk")]
+    record = [lay.need("runtime.memRecord", name).offset for name in ("active", "future")]
+    counters = [lay.need("runtime.memRecordCycle", name).offset for name in ("allocs", "frees")]
+    sizes = [lay.offset("runtime.memRecordCycle", name) for name in ("alloc_bytes", "free_bytes")]
+    return (
+        *(*bucket, lay.size("runtime.bucket")),
+        *(lay.size("runtime.memRecord"), *record),
+        *(lay.size("runtime.memRecordCycle"), *counters, *sizes),
+    )
+
+
+def _read(program: GoProgram, state: State, blocks: Blocks) -> Buckets:
+    """One reading; blocks that are missing are loaded on the way."""
+    layout = _layout(program)
+    deepest = _STACK_22 if 0 < program.minor <= 22 else _STACK_23
+    most = layout[4] + 8 * deepest + layout[5]
+    label = program.image.exe_label
+    kind = program.constant("runtime.memProfile")
+    try:
+        chain = Chain(state.head, layout, _MEM_PROFILE if kind is None else kind, deepest, _MAX_BYTES)
+        while not chain.walk(blocks.kernel_space()):
+            if not blocks.load(chain.next, most):
+                raise ReadError(f"{label}: the memory profile's bucket at {chain.next:#x} is not there")
+    except ValueError as e:
+        raise GosnapError(
+            f"{label}: {e}", "is this the executable that was running? If so, please report it"
+        ) from None
+    raw = chain.columns()
+    counters = np.frombuffer(raw["counters"], "<i8").reshape(-1, 2, 1 + FUTURES)
+    return Buckets(
+        state=state,
+        address=np.frombuffer(raw["address"], "<u8"),
+        size=np.frombuffer(raw["size"], "<u8"),
+        start=np.frombuffer(raw["start"], "<i8"),
+        pcs=np.frombuffer(raw["pcs"], "<u8"),
+        allocs=counters[:, 0],
+        frees=counters[:, 1],
+        total_bytes=layout[-2] >= 0,
+        damaged=chain.damaged,
+    )
+
+
+@dataclass
+class Sampled:
+    """Objects that the profile samples: the address of each one's slot, and its row in the buckets.
+
+    ``broken``: lists of specials that could not be read to their end; ``strangers``: specials of buckets
+    that are in no list.
+    """
+
+    object: U64
+    bucket: npt.NDArray[np.uint32]
+    broken: int
+    strangers: int
+
+
+def read_sampled(program: GoProgram, spans: Spans, buckets: Buckets, space: AddressSpace) -> Sampled:
+    """The sampled objects of all spans in use, by their specials of kind _KindSpecialProfile."""
+    lay = program.layouts
+    kind = program.constant("runtime._KindSpecialProfile")
+    empty = Sampled(np.zeros(0, np.uint64), np.zeros(0, np.uint32), 0, 0)
+    if kind is None or not len(buckets):
+        return empty
+    offset = lay.need("runtime.special", "offset")
+    layout = (
+        lay.size("runtime.special"),
+        offset.offset,
+        offset.size,
+        lay.need("runtime.special", "kind").offset,
+        lay.need("runtime.specialprofile", "b").offset,
+    )
+    rows = np.flatnonzero(spans.specials)
+    base, elemsize, first = (
+        np.ascontiguousarray(c[rows]) for c in (spans.base, spans.elemsize, spans.specials)
+    )
+    objects, addresses, broken = sampled(
+        kernel_space(space), base, elemsize, first, layout, kind, _MAX_SPECIALS
+    )
+    order = np.argsort(buckets.address, kind="stable")
+    wanted = np.frombuffer(addresses, "<u8")
+    at = np.minimum(np.searchsorted(buckets.address[order], wanted), len(order) - 1)
+    row = order[at]
+    known = buckets.address[row] == wanted
+    return Sampled(
+        object=np.frombuffer(objects, "<u8")[known],
+        bucket=row[known].astype(np.uint32),
+        broken=broken,
+        strangers=int((~known).sum()),
+    )

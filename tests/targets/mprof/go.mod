@@ -1,0 +1,3 @@
+module gosnap.test/mprof
+
+go 1.21
