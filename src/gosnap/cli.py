@@ -26,15 +26,20 @@ VERBS = {
     "tree": ("gosnap.commands.tree", "a profile's call graph: each function with its callers and callees"),
     "peek": ("gosnap.commands.peek", "callers and callees of the functions that a pattern matches"),
     "list": ("gosnap.commands.list", "source lines of functions, with what each allocated or holds"),
+    "traces": ("gosnap.commands.traces", "every sample of a profile, with its labels and its stack"),
+    "tags": ("gosnap.commands.tags", "labels of a profile's samples, with what they weigh"),
+    "comments": ("gosnap.commands.comments", "the comments in a profile"),
+    "raw": ("gosnap.commands.raw", "all that is in a profile, as text"),
     "flame": ("gosnap.commands.flame", "a flame graph of a profile: one page, folded stacks, or speedscope"),
     "info": ("gosnap.commands.info", "target, collector, self-checks, and where the RSS went"),
-    "proto": ("gosnap.commands.proto", "the memory profile of a process or snapshot as a pprof file"),
+    "proto": ("gosnap.commands.proto", "a profile, or that of a process or snapshot, as a pprof file"),
+    "topproto": ("gosnap.commands.topproto", "the functions of `top` as a pprof file"),
     "demo": ("gosnap.commands.demo", "build a small leaking Go program, capture it, explain"),
 }
 """verb -> (module, one line of help)."""
 ALIASES = {"text": "top"}
 """Other names of verbs."""
-PPROF_REPORTS = {"top", "tree", "peek", "list"}
+PPROF_REPORTS = {"top", "tree", "peek", "list", "traces", "raw", "tags", "comments", "proto", "topproto"}
 """Verbs that pprof has as flags."""
 
 _USAGE = "usage: gosnap VERB TARGET [options]"

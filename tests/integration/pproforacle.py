@@ -191,7 +191,8 @@ def normalise(text: str, verb: str, flags: Sequence[str] = ()) -> str:
     - ``tags``: adjacent values of a label with the same number, but for its sign, are sorted: a tie of +20
       and -20 in a comparison.
     - everywhere: what is in round brackets inside of square ones is taken off. pprof takes Go's
-      "wrapper[go.shape.chan func(int) error]" for C++ and cuts its "parameters"; names are not ours to change.
+      "wrapper[go.shape.chan func(int) error]" for C++ and cuts its "parameters"; names are not ours to
+      change.
     - ``dot`` and ``callgrind`` with ``-call_tree``, where a function has a node for each of its stacks:
       numbers of nodes are taken off, and lines sorted.
     """

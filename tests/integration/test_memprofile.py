@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import profileproto
 import pytest
 
+import profileproto
 from gosnap._kernels import copy
 from gosnap._kernels.mprof import exp
 from gosnap.binary.dwarf import GoDwarf

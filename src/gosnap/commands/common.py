@@ -1,15 +1,10 @@
 """Options that verbs share, and where an answer goes."""
 
 import argparse
-import contextlib
-import os
-import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from gosnap.errors import GosnapError
 
 if TYPE_CHECKING:
     from gosnap.heap.snapshot import Snapshot
@@ -98,21 +93,7 @@ def write_file(path: Path, data: str | bytes, *, force: bool, source: str | None
 
     ``source``: the file that was read for it, which it must not replace.
     """
-    if path.exists() and not path.is_file():
-        raise GosnapError(f"{path}: is not a regular file", "give the name of a file with -o")
-    if path.exists() and not force:
-        raise GosnapError(f"{path}: exists already", "give another name with -o, or --force to replace it")
-    if source is not None and path.exists() and path.samefile(source):
-        raise GosnapError(f"{path}: is the file that is read", "give another name with -o")
-    part = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    try:
-        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "wb") as f:
-            f.write(utf8(data).encode() if isinstance(data, str) else data)
-        part.replace(path)
-    except OSError as e:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise GosnapError(
-            f"{path}: cannot write: {e.strerror or e}", "give another place with -o FILE"
-        ) from None
+    from gosnap.commands.files import NewFile
+
+    with NewFile(path, force=force, source=source) as file:
+        file.write(utf8(data).encode() if isinstance(data, str) else data)

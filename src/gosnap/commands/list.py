@@ -1,7 +1,8 @@
 """Source lines of the functions that a regular expression matches, with what each allocated or holds.
 
-As `go tool pprof -list` has it, with the same options. Sources are looked for where the profile says, then where
-Go keeps them: GOROOT, the module cache, vendor, the module that the working directory or --source_path is in."""
+As `go tool pprof -list` has it, with the same options. Sources are looked for where the profile says, then
+where Go keeps them: GOROOT, the module cache, vendor, the module that the working directory or --source_path
+is in."""
 
 from __future__ import annotations
 

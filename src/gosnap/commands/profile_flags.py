@@ -10,6 +10,10 @@ import sys
 from gosnap.errors import GosnapError, UsageError
 from gosnap.profile.options import BY_NAME, CHOICES, OPTIONS, SHORTCUTS, Config, Option
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _OUTPUT = "Output"
 _LIVE = "Processes, snapshots and cores"
 FLAGS = (
@@ -203,14 +207,21 @@ def say(found: Arguments, notes: list[str]) -> None:
 def write(found: Arguments, text: str) -> None:
     """The answer, to where the command line wants it."""
     data = text.encode("utf-8", "surrogateescape")
+    stream(found, lambda put: put(data))
+
+
+def stream(found: Arguments, task: Callable[[Callable[[bytes | memoryview], object]], object]) -> None:
+    """An answer that comes in pieces, to where the command line wants it: the task is given what writes
+    one."""
     if not found.output:
         sys.stdout.flush()
-        sys.stdout.buffer.write(data)
+        task(sys.stdout.buffer.write)
         return
     from pathlib import Path
 
-    from gosnap.commands.common import write_file
+    from gosnap.commands.files import NewFile
 
-    write_file(Path(found.output), text, force=bool(found.flags["force"]))
+    with NewFile(Path(found.output), force=bool(found.flags["force"])) as file:
+        task(file.write)
     if found.format == "text" and not found.flags["quiet"]:
         sys.stderr.write(f"wrote {found.output}\n")

@@ -28,8 +28,8 @@ class Run:
     def __init__(
         self, words: list[str], verb: str, formats: tuple[str, ...] = ("text",), *, pattern: bool = False
     ) -> None:
-        """``formats``: the values of --format that the verb has, the first without one. ``pattern``: a regular expression comes
-        before the files."""
+        """``formats``: the values of --format that the verb has, the first without one. ``pattern``: a
+        regular expression comes before the files."""
         self.found = found = flags.parse(words)
         if not found.format:
             found.flags["format"] = formats[0]
@@ -57,7 +57,7 @@ class Run:
             found.config,
             self.notes,
             executable=found.executable,
-            open_source=profile_sources.opener(found),
+            open_source=profile_sources.opener(found, self.notes),
         )
         self.report = pipeline.prepare(profile, found.config, verb, self.notes)
 

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 _SNAPSHOT = b"GOSNAP\r\n"
 
 
-def opener(found: Arguments) -> Callable[[str], Profile]:
-    """What reads one source; the command line says how."""
+def opener(found: Arguments, notes: list[str]) -> Callable[[str], Profile]:
+    """What reads one source; the command line says how. What a person should know of it is added to
+    ``notes``."""
     exe, view = str(found.flags["exe"]), str(found.flags["view"])
     config = found.config
     symbols = config.symbolize != "none"
@@ -43,7 +44,11 @@ def opener(found: Arguments) -> Callable[[str], Profile]:
                     f"{source}: no such file", "give a profile, a PID, a .gosnap file, or http://HOST:PORT"
                 )
             return read.read_file(source, config.max_size, symbols=symbols)
-        return profiles.load(source, view, exe=exe or None)
+        from gosnap.profile import memory
+
+        heap = profiles.read(source, exe=exe or None)
+        notes.extend(heap.notes)
+        return memory.to_profile(heap, memory.checked_view(view))
 
     return open_source
 

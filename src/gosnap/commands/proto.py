@@ -1,41 +1,39 @@
-"""Writes the runtime's memory profile as a pprof file, from a process that runs on, a snapshot or a core."""
+"""Writes a profile as a pprof file (.pb.gz): merged, subtracted, filtered, as the options say.
 
-import argparse
+As `go tool pprof -proto` has it, with the same options. Of a process, a .gosnap file or a core it is the
+memory profile that the runtime keeps: as /debug/pprof/heap would show it, up to two collections old, or, with
+--view=now, with what is not published yet."""
+
+from __future__ import annotations
+
 import sys
-from pathlib import Path
 
-from gosnap.commands import common
+from gosnap.commands import profile_flags as flags
+from gosnap.commands.profile_run import Run
+from gosnap.errors import UsageError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gosnap.profile.model import Profile
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "target", metavar="TARGET", help="a PID, the name of a Go program, a .gosnap file, or a core"
-    )
-    parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the pprof file (.pb.gz)")
-    parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
-    parser.add_argument("--exe", metavar="PROGRAM", help="for a core: the executable that it came from")
-    parser.add_argument(
-        "--view",
-        choices=("pprof", "now"),
-        default="pprof",
-        help="pprof: as /debug/pprof/heap would show it, up to two collections old (default); "
-        "now: with what is not published yet",
-    )
+USAGE = "SOURCE..."
 
 
-def run(options: argparse.Namespace) -> int:
-    from gosnap.commands import profiles
-    from gosnap.profile.encode import to_gzip
-    from gosnap.profile.memory import to_profile
+def main(words: list[str]) -> int:
+    """Run it; the exit code."""
+    run = Run(words, "proto")
+    from gosnap.profile.export import whole
 
-    heap = profiles.read(options.target, exe=options.exe)
-    data = to_gzip(to_profile(heap, options.view))
-    common.write_file(Path(options.output), data, force=options.force, source=_source(options.target))
-    for note in heap.notes:
-        sys.stderr.write(f"gosnap: {note}\n")
-    sys.stderr.write(f"wrote {options.output}\n  next: go tool pprof -top {options.output}\n")
+    write(run, whole(run.report))
     return 0
 
 
-def _source(target: str) -> str | None:
-    return target if Path(target).is_file() else None
+def write(run: Run, profile: Profile) -> None:
+    """The notes, and the profile to where the command line wants it."""
+    run.say()
+    if not run.found.output and sys.stdout.isatty():
+        raise UsageError("a profile is nothing for a terminal", "give a file with -o, or redirect the output")
+    from gosnap.profile.encode import to_gzip
+
+    data = to_gzip(profile)
+    flags.stream(run.found, lambda put: put(data))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from gosnap.commands.profile_run import Run
 
-USAGE = "FILE..."
+USAGE = "SOURCE..."
 COLUMNS = ["flat", "cum", "name", "function", "file", "line", "address"]
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from gosnap.profile.listing import Routine
     from gosnap.profile.sources import Sources
+    from gosnap.profile.tags import Tag
 
 Row = dict[str, "Any"]
 
@@ -163,6 +164,26 @@ def listing(report: Report, routines: list[Routine], sources: Sources) -> Profil
             lines.append(line)
     return ProfileView(
         "list",
+        snapshot=about(report.profile),
+        totals={"total": report.total},
+        rows=rows,
+        left_out={"rows": 0},
+        extra=shown(report),
+    )
+
+
+def tags(report: Report, found: list[Tag]) -> ProfileView:
+    """What `gosnap tags` shows, one row a key."""
+    rows: list[Row] = [
+        {
+            "key": text(tag.key),
+            "total": tag.total,
+            "values": [{"value": text(value), "weight": weight} for value, weight in tag.values],
+        }
+        for tag in found
+    ]
+    return ProfileView(
+        "tags",
         snapshot=about(report.profile),
         totals={"total": report.total},
         rows=rows,

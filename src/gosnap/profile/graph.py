@@ -78,11 +78,15 @@ class Nodes:
         inlines: bool = True,
         columns: bool = False,
         objfiles: bool = False,
+        trim: bool = True,
         trim_path: str = "",
         source_path: str = "",
     ) -> None:
         """``inlines`` False: what was inlined belongs to the function that it was inlined into. ``columns``:
-        lines have columns. ``objfiles``: functions of several executables are not one (callgrind, list)."""
+        lines have columns. ``objfiles``: functions of several executables are not one (callgrind, list).
+        ``trim``: names of files lose what ``trim_path`` and ``source_path`` say, else they are only cleaned
+        (traces).
+        """
         if granularity not in GRANULARITIES:
             raise GosnapError(f"no granularity {granularity!r}", f"choose one of {', '.join(GRANULARITIES)}")
         p = self.profile = profile
@@ -97,7 +101,7 @@ class Nodes:
             p.line_line,
             p.line_column,
             p.function_name if functions else zeros("I", p.functions),
-            file_names(p, trim_path, source_path) if files else zeros("I", p.functions),
+            file_names(p, trim_path, source_path, trim) if files else zeros("I", p.functions),
             p.function_start_line,
             p.mapping_file,
             addresses,
@@ -138,14 +142,14 @@ class Nodes:
         )
 
 
-def file_names(profile: Profile, trim: str, search: str) -> memoryview:
+def file_names(profile: Profile, trim: str, search: str, trimmed: bool = True) -> memoryview:
     """Names of source files by function, trimmed and cleaned."""
     strings = profile.strings
     found = profile.function_filename
     changed: dict[int, int] = {}
     for index in set(found):
         raw = strings.raw(index)
-        new = names.trim_path(raw, trim, search)
+        new = names.trim_path(raw, trim, search) if trimmed else raw
         new = new if names.is_clean(new) else names.clean_path(new)
         if new != raw:
             changed[index] = strings.intern(new)

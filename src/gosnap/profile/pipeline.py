@@ -10,12 +10,13 @@ filters, 8. the total, 9. else the filters now. Then ``Report.nodes`` 10. makes 
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 
 from gosnap.errors import GosnapError
 from gosnap.profile import read
-from gosnap.profile.columns import zeros
+from gosnap.profile.columns import column, offsets, zeros
 from gosnap.profile.graph import Graph, Nodes, trimmed
-from gosnap.profile.model import BASE_LABEL, Profile
+from gosnap.profile.model import BASE_LABEL, HAS_INLINE_FRAMES, Profile
 from gosnap.profile.options import Config
 from gosnap.profile.parallel import ranges, together
 from gosnap.profile.units import absolute, label, quotient, scale, truncate
@@ -28,7 +29,8 @@ FILTERS = ("focus", "ignore", "hide", "show", "show_from", "tagfocus", "tagignor
 """Filters that a report's heading names, in that order; prune_from is one too, but goes unnamed."""
 EXPANDED = 4
 """How much larger than its file a profile is, roughly."""
-
+LABELLED = ("traces", "tags", "dot", "svg")
+"""Verbs that show numbers of labels in their unit."""
 Notes = list[str]
 """What a person should know, one sentence each; they go to stderr."""
 
@@ -46,8 +48,8 @@ def load(
 ) -> Profile:
     """The profile that these sources make together, with the base subtracted.
 
-    ``executable``: the program they are of, where the command line names it. ``open_source``: how one is read;
-    without it all are files.
+    ``executable``: the program they are of, where the command line names it. ``open_source``: how one is
+    read; without it all are files.
     """
     if config.base and config.diff_base:
         raise GosnapError(
@@ -137,13 +139,13 @@ def _located(profile: Profile, executable: str, build_id: str) -> Profile:
             mapping_flags=zeros("B", 1),
             location_mapping=zeros("I", profile.locations),
         )
-    for column, text, always in (("mapping_file", executable, True), ("mapping_build_id", build_id, False)):
-        old = getattr(profile, column)
+    for name, text, always in (("mapping_file", executable, True), ("mapping_build_id", build_id, False)):
+        old = getattr(profile, name)
         if text and (always or not old[0]):
             new = zeros("I", len(old))
             new[:] = old
             new[0] = profile.strings.intern(text.encode("utf-8", "surrogateescape"))
-            profile = profile.replace(**{column: new})
+            profile = profile.replace(**{name: new})
     return profile
 
 
@@ -155,6 +157,7 @@ class Report:
 
     ``total``: the sum of the absolute values (of the base's samples, in a comparison), for means the mean;
     ``unit``: of the values in the profile; ``output_unit``: what is printed, chosen by ``choose_unit``;
+    ``number_units``: what numbers of labels are counted in, by key, for verbs that show them;
     ``filters``: those in force, as "focus=foo"; ``index``, ``divisor``: sample types, the latter -1 where no
     mean is asked for.
     """
@@ -169,6 +172,7 @@ class Report:
         "inlines",
         "nodecount",
         "nodefraction",
+        "number_units",
         "output_unit",
         "profile",
         "ratio",
@@ -192,6 +196,7 @@ class Report:
             raise GosnapError("--divide_by: 0 divides nothing", "give another number")
         self.ratio = 1 / config.divide_by
         self.output_unit = config.unit
+        self.number_units: dict[bytes, str] = {}
         self.filters = [f"{name}={getattr(config, name)}" for name in FILTERS if getattr(config, name)]
         self.total = _total(self)
         self.granularity = config.granularity or "functions"
@@ -213,8 +218,8 @@ class Report:
         if not trim:
             self.nodecount, self.nodefraction, self.edgefraction = 0, 0.0, 0.0
 
-    def nodes(self) -> Nodes:
-        """Step 10: what the nodes are."""
+    def nodes(self, *, trim: bool = True) -> Nodes:
+        """Step 10: what the nodes are. ``trim``: whether trim_path is honoured."""
         c = self.config
         return Nodes(
             self.profile,
@@ -222,9 +227,25 @@ class Report:
             inlines=self.inlines,
             columns=c.showcolumns,
             objfiles=self.verb in ("raw", "list", "weblist", "disasm", "callgrind"),
+            trim=trim,
             trim_path=c.trim_path,
             source_path=c.source_path,
         )
+
+    def aggregated(self) -> Profile:
+        """The profile as reports of all of it show it: without what was inlined, if that is not wanted."""
+        p = self.profile
+        if self.inlines:
+            return p
+        # pprof aggregates only then, and drops columns as it does so
+        from gosnap.profile.filters import with_lines
+
+        kept = [last - 1 for first, last in pairwise(p.line_start) if last > first]
+        start = offsets(int(last > first) for first, last in pairwise(p.line_start))
+        p = with_lines(p, start, column("I", kept))
+        flags = column("B", [bits & ~HAS_INLINE_FRAMES for bits in p.mapping_flags])
+        columns = p.line_column if self.config.showcolumns else zeros("q", len(p.line_column))
+        return p.replace(mapping_flags=flags, line_column=columns)
 
     def graph(self, edges: bool | Callable[[Nodes], memoryview] = False) -> Graph:
         """Step 11: the graph, trimmed and sorted; the output unit is chosen.
@@ -277,6 +298,16 @@ class Report:
 
 def prepare(profile: Profile, config: Config, verb: str, notes: Notes) -> Report:
     """Steps 5 to 9 for one report of ``verb`` ("top", "tree", …)."""
+    number_units: dict[bytes, str] = {}
+    if verb in LABELLED:
+        from gosnap.profile import labels
+
+        number_units, others = labels.number_units(profile)
+        for key, units in others.items():
+            name = key.decode("utf-8", "replace")
+            notes.append(
+                f"For tag {name} used unit {number_units[key]}, also encountered unit(s) {', '.join(units)}"
+            )
     if config.tagroot or config.tagleaf:
         from gosnap.profile import tagframes
 
@@ -285,6 +316,7 @@ def prepare(profile: Profile, config: Config, verb: str, notes: Notes) -> Report
     if filtered and config.relative_percentages:
         profile = _filter(profile, config, notes)
     report = Report(profile, config, verb)
+    report.number_units = number_units
     if filtered and not config.relative_percentages:
         report.profile = _filter(profile, config, notes)
     return report

@@ -146,7 +146,7 @@ def _heap(reader: _Reader, header: re.Match[str]) -> Profile:
         if not text:
             continue
         if text.startswith("#"):
-            _comment(line, rows[-1] if rows else None, counters)
+            _comment(line, rows[-1] if rows else None, counters, reader.symbols)
             continue
         if any(s in text for s in _MAPS):
             break
@@ -198,7 +198,7 @@ def _counts(reader: _Reader, kind: str) -> Profile:
         if not text:
             continue
         if text.startswith("#"):
-            _comment(line, rows[-1] if rows else None, {})
+            _comment(line, rows[-1] if rows else None, {}, reader.symbols)
             continue
         if text.startswith("---"):
             break

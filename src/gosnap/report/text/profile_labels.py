@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from gosnap.profile.graph import Graph
+from gosnap.profile.model import Profile
 from gosnap.profile.names import base_name
 from gosnap.profile.pipeline import Report
 from gosnap.profile.units import label, percentage, scale, truncate
@@ -22,8 +23,15 @@ def clean(name: bytes) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def _clean_text(text: str) -> str:
+def clean_text(text: str) -> str:
+    """The same of a string that was decoded."""
     return clean(text.encode("utf-8", "surrogateescape"))
+
+
+def comments(profile: Profile, *, hidden: bool = True) -> list[str]:
+    """The lines of a profile's comments; ``hidden``: also of those that begin with "#"."""
+    texts = map(profile.strings.raw, profile.comments)
+    return [clean(line) for text in texts if hidden or text[:1] != b"#" for line in text.split(b"\n")]
 
 
 def profile_labels(report: Report) -> list[str]:
@@ -33,19 +41,15 @@ def profile_labels(report: Report) -> list[str]:
     if p.mappings:
         file = p.strings.text(p.mapping_file[0])
         if file:
-            lines.append(f"File: {_clean_text(base_name(file))}")
+            lines.append(f"File: {clean_text(base_name(file))}")
         build_id = p.strings.raw(p.mapping_build_id[0])
         if build_id:
             lines.append(f"Build ID: {clean(build_id)}")
-    for index in p.comments:
-        comment = p.strings.raw(index)
-        if not comment.startswith(b"#"):
-            # a comment may have lines of its own
-            lines += [clean(line) for line in comment.split(b"\n")]
+    lines += comments(p, hidden=False)
     if report.sample_type:
-        lines.append(f"Type: {_clean_text(report.sample_type)}")
+        lines.append(f"Type: {clean_text(report.sample_type)}")
     if p.doc_url:
-        lines.append(f"Doc: {_clean_text(p.doc_url)}")
+        lines.append(f"Doc: {clean_text(p.doc_url)}")
     if p.time_nanos:
         lines.append(f"Time: {time.strftime('%Y-%m-%d %H:%M:%S %Z', time.localtime(p.time_nanos // 10**9))}")
     if p.duration_nanos:
