@@ -120,7 +120,7 @@ def test_comparisons(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         (["top", "x", "--nodecount"], "needs a value"),
         (["top", "x", "--mean=perhaps"], "yes or no"),
         (["top", "x", "--sort=name"], "choose one of cum, flat"),
-        (["top", "x", "--format=xml"], "choose one of text, json, csv"),
+        (["top", "x", "--format=xml"], "it has text, json, csv"),
         (["top", "x", "--inuse_space", "--alloc_space"], "chosen already"),
     ],
 )

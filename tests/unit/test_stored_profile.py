@@ -51,12 +51,12 @@ def frames(p: Profile, sample: int) -> list[list[tuple[str, str, int, int]]]:
 def test_as_a_profile(path: Path, view: str) -> None:
     p = profiles.load(str(path), view)
     assert [list(p.values[4 * i : 4 * i + 4]) for i in range(3)] == VALUES[view]
-    assert p.sample_types == [
+    assert p.sample_types == (
         ("alloc_objects", "count"),
         ("alloc_space", "bytes"),
         ("inuse_objects", "count"),
         ("inuse_space", "bytes"),
-    ]
+    )
     assert (p.period_type, p.period, p.time_nanos) == (("space", "bytes"), 512, 1_700_000_000_000_000_000)
     assert p.default_sample_type == "" and p.duration_nanos == 0
     fill = [("main.newItem", "/shop/item.go", 6, 7), ("main.fill", "/shop/fill.go", 9, 11)]

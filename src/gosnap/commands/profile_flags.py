@@ -30,7 +30,7 @@ FLAGS = (
         "string",
         "pprof",
         _LIVE,
-        "of a process, snapshot or core: as its endpoint would show it, or with what is not published yet",
+        "as the endpoint would show it, or with what is not published yet",
         choices=(("pprof", ""), ("now", "")),
         value="pprof|now",
     ),

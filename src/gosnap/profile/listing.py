@@ -38,7 +38,7 @@ class Routine:
         self.first = self.last = 0
 
     def covers(self, line: int, start: int) -> None:
-        """A line of the function has a value; ``start``: the function's first line, 0 where that is unknown."""
+        """A line of the function has a value; ``start``: the function's first line, 0 where unknown."""
         first, last = start or line - MARGIN, line + MARGIN
         if not self.values:
             self.first, self.last = first, last
