@@ -197,6 +197,8 @@ def normalise(text: str, verb: str, flags: Sequence[str] = ()) -> str:
       numbers of nodes are taken off, and lines sorted.
     """
     text = _without_parameters(text)
+    if verb in ("raw", "proto", "topproto"):
+        text = _SYSTEM_NAME.sub(r"\1", text)
     call_tree = "-call_tree" in flags
     number = 3 if "-cum" in flags else 1
     if verb in ("top", "text"):
@@ -238,6 +240,8 @@ def _without_parameters(text: str) -> str:
     return "".join(out)
 
 
+_SYSTEM_NAME = re.compile(r"(?m)^((?:.* )??(\S.*) \S*:-?\d+:-?\d+ s=-?\d+)\(\2\)$")
+"""In `raw`, the system's name of a function where it differs, which by that cut it does."""
 _INLINE = r"(?: \(inline\)| \(partial-inline\)|)"
 _ROW = re.compile(rf"( *\S+ +\S+%) +(\S+%)( +\S+ +\S+%)  (.*?)({_INLINE})")
 _NODE = re.compile(rf"(?m)^( *\S+ +\S+%) +(\S+%)( +\S+ +\S+%) +\| (.*?)({_INLINE})$")

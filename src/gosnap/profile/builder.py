@@ -48,6 +48,8 @@ class ProfileBuilder:
         self.doc_url = ""
         self.drop_frames = ""
         self.keep_frames = ""
+        self.keep_zeros = False
+        """Whether labels that are 0, without a unit, are kept; a file would lose them."""
         self.comments: list[str] = []
         self._strings: dict[bytes, int] = {b"": 0}
         self._functions: dict[tuple[int, int, int, int], int] = {}
@@ -132,7 +134,7 @@ class ProfileBuilder:
                     continue
                 number, unit = (value, "") if isinstance(value, int) else value
                 # without a unit, 0 cannot be told from nothing in profile.proto
-                if number or unit:
+                if number or unit or self.keep_zeros:
                     numbers.append((raw, place, 0, number, self._string(unit)))
         for rows in (texts, numbers):
             for row in sorted(rows, key=lambda row: row[0]):

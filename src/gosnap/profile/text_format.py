@@ -139,6 +139,8 @@ def _heap(reader: _Reader, header: re.Match[str]) -> Profile:
     builder = ProfileBuilder(
         [(n, "count" if "objects" in n else "bytes") for n in names], ("space", "bytes"), period
     )
+    # as in pprof's reading: what is not in use any more has blocks of 0 bytes
+    builder.keep_zeros = True
     rows: list[_Row] = []
     counters: dict[str, int] = {}
     for line in reader:
@@ -146,7 +148,8 @@ def _heap(reader: _Reader, header: re.Match[str]) -> Profile:
         if not text:
             continue
         if text.startswith("#"):
-            _comment(line, rows[-1] if rows else None, counters, reader.symbols)
+            if reader.symbols:
+                _comment(line, rows[-1] if rows else None, counters)
             continue
         if any(s in text for s in _MAPS):
             break
@@ -165,7 +168,7 @@ def _heap(reader: _Reader, header: re.Match[str]) -> Profile:
                 if unsample:
                     count, size = unsampled(count, size, period)
             values += [count, size]
-        rows.append(_Row(values, _addresses(reader, found[5]), {"bytes": block} if block else {}))
+        rows.append(_Row(values, _addresses(reader, found[5]), {"bytes": block}))
     if counters:
         pairs_ = " ".join(f"{name}={value}" for name, value in counters.items())
         builder.comments.append(f"{MEMSTATS} {pairs_}")
@@ -198,7 +201,8 @@ def _counts(reader: _Reader, kind: str) -> Profile:
         if not text:
             continue
         if text.startswith("#"):
-            _comment(line, rows[-1] if rows else None, {}, reader.symbols)
+            if reader.symbols:
+                _comment(line, rows[-1] if rows else None, {})
             continue
         if text.startswith("---"):
             break
@@ -227,13 +231,13 @@ def _addresses(reader: _Reader, text: str) -> list[int]:
     return [(a - 1) % _U64 for a in found]
 
 
-def _comment(line: str, row: _Row | None, counters: dict[str, int], symbols: bool) -> None:
+def _comment(line: str, row: _Row | None, counters: dict[str, int]) -> None:
     symbol = _SYMBOL.fullmatch(line)
     if symbol and row is not None:
         row.symbols.append((int(symbol[1], 16), symbol[2] or "", symbol[3] or "", int(symbol[4] or 0)))
         return
     labels = _LABELS.fullmatch(line)
-    if labels and row is not None and symbols:
+    if labels and row is not None:
         row.labels.update((_unquoted(key), _unquoted(value)) for key, value in _LABEL.findall(labels[1]))
         return
     counter = _COUNTER.fullmatch(line)
