@@ -1,7 +1,9 @@
-"""Values and percentages as pprof prints them: what follows from its rules (internal/measurement)."""
+"""Values, percentages and names as pprof prints them: what follows from its rules."""
 
 import pytest
 
+from gosnap.profile.builder import ProfileBuilder
+from gosnap.profile.demangle import plain, simplify, wanted
 from gosnap.profile.names import base_name, clean_path, is_clean
 from gosnap.profile.units import label, percentage, quotient, scale, truncate, wrap
 
@@ -75,3 +77,35 @@ def test_paths(path: str, expected: str) -> None:
     assert clean_path(path.encode()) == expected.encode()
     assert is_clean(path.encode()) == (path == expected)
     assert (base_name(""), base_name("/"), base_name("/a/b/")) == (".", "/", "b")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("main.main", "main.main"),
+        ("main.(*T).run", "main.(*T).run"),
+        ("main.f[...]", "main.f[...]"),
+        ("sync.OnceValue[go.shape.interface { E() string }]", "sync.OnceValue[go.shape.interface { E string }]"),
+        ("main.w[go.shape.chan func(int) error].list", "main.w[go.shape.chan func error].list"),
+        ("main.(*List[go.shape.int]).Push", "main.(*List[go.shape.int]).Push"),
+        ("main.f[go.shape.<-chan int]", "main.f[go.shape.<-chan int]"),
+        ("std::vector<int>::push(int, f(x))", "std::vector::push"),
+        ("a::b(c))d(", "a::b)d("),
+        ("a::b(c(d)", "a::b(c(d)"),
+    ],
+)  # fmt: skip
+def test_names_lose_what_pprof_takes_for_parameters(name: str, expected: str) -> None:
+    assert plain(name.encode()).decode() == expected
+    b = ProfileBuilder([("space", "bytes")])
+    places = [
+        b.location(1, [(b.function(name), 1)]),
+        b.location(2, [(b.function(name, system_name="other"), 1)]),
+    ]
+    b.sample(places, [1])
+    p = simplify(b.build())
+    # one whose name was already made from another stays
+    assert [p.strings.text(i) for i in p.function_name] == [expected, name]
+    assert [p.strings.text(i) for i in p.function_system_name] == [name, "other"]
+    forced = simplify(b.build(), "local:demangle=none")
+    assert [forced.strings.text(i) for i in forced.function_name] == [name, "other"]
+    assert wanted("") and wanted("local") and not wanted("none")

@@ -24,7 +24,9 @@ def opener(found: Arguments, notes: list[str]) -> Callable[[str], Profile]:
     ``notes``."""
     exe, view = str(found.flags["exe"]), str(found.flags["view"])
     config = found.config
-    symbols = config.symbolize != "none"
+    from gosnap.profile import demangle
+
+    symbols = demangle.wanted(config.symbolize)
 
     def open_source(source: str) -> Profile:
         from gosnap.profile import read

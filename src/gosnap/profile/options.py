@@ -193,13 +193,13 @@ class Config:
     base: tuple[str, ...]
     diff_base: tuple[str, ...]
     normalize: bool
+    symbolize: str
     buildid: str
     all_frames: bool
     add_comment: str
     max_size: int
     seconds: int
     timeout: int
-    symbolize: str
     sample_index: str
     unit: str
     mean: bool

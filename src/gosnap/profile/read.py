@@ -17,8 +17,11 @@ _AGAIN = "fetch it again; was it copied or downloaded whole?"
 
 
 def read_file(path: str, max_size: int = 0, *, symbols: bool = True) -> Profile:
-    """The profile in a file. ``max_size``: how many bytes it may have uncompressed; 0 for the default.
-    ``symbols``: see ``text_format.parse_text``."""
+    """The profile in a file.
+
+    ``max_size``: how many bytes it may have uncompressed; 0 for the default. ``symbols``: whether to read
+    what a text says of its addresses.
+    """
     try:
         with open(path, "rb", buffering=0) as f:
             data = f.readall()
@@ -36,7 +39,7 @@ def parse(data: bytes, name: str, max_size: int = 0, *, symbols: bool = True) ->
     if is_text(data):
         from gosnap.profile.text_format import parse_text
 
-        return parse_text(data, name, symbols)
+        return parse_text(data, name, symbols=symbols)
     try:
         return decode(data)
     except ValueError as e:

@@ -67,7 +67,7 @@ class _Row:
 class _Reader:
     """Lines with their numbers, for errors."""
 
-    def __init__(self, data: bytes, name: str, symbols: bool = True) -> None:
+    def __init__(self, data: bytes, name: str, symbols: bool) -> None:
         self.symbols = symbols
         self.lines = data.decode("utf-8", "surrogateescape").splitlines()
         self.name = name
@@ -78,16 +78,20 @@ class _Reader:
             self.at += 1
             yield self.lines[self.at - 1]
 
+    def comment(self, line: str, rows: list[_Row], counters: dict[str, int]) -> None:
+        """What a line with a # says, of the row above it or of the program."""
+        if self.symbols:
+            _comment(line, rows[-1] if rows else None, counters)
+
     def bad(self, why: str) -> GosnapError:
         line = self.lines[self.at - 1][:80] if self.lines else ""
         return GosnapError(f"{self.name}: line {self.at}: {why}: {line!r}", _AGAIN)
 
 
-def parse_text(data: bytes, name: str, symbols: bool = True) -> Profile:
+def parse_text(data: bytes, name: str, *, symbols: bool = True) -> Profile:
     """The profile in this text, which ``name`` names in errors. GosnapError where it is malformed.
 
-    ``symbols``: whether functions are named, and samples labelled, by the comments that Go writes; without,
-    they have addresses only, as pprof reads such a profile.
+    ``symbols`` False: its comments are not read, as pprof does not.
     """
     reader = _Reader(data, name, symbols)
     for line in reader:
@@ -148,8 +152,7 @@ def _heap(reader: _Reader, header: re.Match[str]) -> Profile:
         if not text:
             continue
         if text.startswith("#"):
-            if reader.symbols:
-                _comment(line, rows[-1] if rows else None, counters)
+            reader.comment(line, rows, counters)
             continue
         if any(s in text for s in _MAPS):
             break
@@ -201,8 +204,7 @@ def _counts(reader: _Reader, kind: str) -> Profile:
         if not text:
             continue
         if text.startswith("#"):
-            if reader.symbols:
-                _comment(line, rows[-1] if rows else None, {})
+            reader.comment(line, rows, {})
             continue
         if text.startswith("---"):
             break
@@ -266,13 +268,13 @@ def _unquoted(text: str) -> str:
     return _ESCAPE.sub(plain, text) if "\\" in text else text
 
 
-def _frames(row: _Row, symbols: bool) -> list[tuple[int, tuple[str, str, int] | None]]:
+def _frames(row: _Row) -> list[tuple[int, tuple[str, str, int] | None]]:
     """(address, function or None) of a stack.
 
     The comments name every frame but runtime.goexit and, at the leaf, those of the runtime itself: neither do
     Go's profile.proto profiles have these.
     """
-    if not symbols or not row.symbols:
+    if not row.symbols:
         return [(address, None) for address in row.addresses]
     known: list[tuple[int, tuple[str, str, int] | None]] = []
     at = 0
@@ -294,7 +296,7 @@ def _frames(row: _Row, symbols: bool) -> list[tuple[int, tuple[str, str, int] | 
 def _built(builder: ProfileBuilder, rows: list[_Row], reader: _Reader) -> Profile:
     mappings = _Mappings(reader)
     flags = 0
-    if reader.symbols and any(row.symbols for row in rows):
+    if any(row.symbols for row in rows):
         flags = HAS_FUNCTIONS | HAS_FILENAMES | HAS_LINE_NUMBERS
     mappings.settle(address for row in rows for address in row.addresses)
     places = [
@@ -302,7 +304,7 @@ def _built(builder: ProfileBuilder, rows: list[_Row], reader: _Reader) -> Profil
     ]
     for row in rows:
         stack = []
-        for address, known in _frames(row, reader.symbols):
+        for address, known in _frames(row):
             lines = [(builder.function(known[0], known[1]), known[2])] if known else []
             of = mappings.find(address)
             stack.append(builder.location(address, lines, None if of is None else places[of]))
