@@ -82,7 +82,9 @@ def distinct_names(picture: Picture) -> dict[Spot, bytes]:
     for spot in picture.order:
         node = spot.node
         above = next(iter(spot.ins), None) if picture.is_tree else None
-        own[spot] = above, nodes.start_line[node], nodes.objfile[node]
+        # a column tells functions apart only where neither line nor address is known
+        column = 0 if nodes.address[node] or nodes.line[node] else nodes.column[node]
+        own[spot] = above, nodes.start_line[node], nodes.objfile[node], column
         same = functions.setdefault((nodes.file[node], nodes.name[node]), {})
         same.setdefault(own[spot], len(same) + 1)
     found = {}
