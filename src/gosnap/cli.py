@@ -41,7 +41,22 @@ VERBS = {
 """verb -> (module, one line of help)."""
 ALIASES = {"text": "top"}
 """Other names of verbs."""
-PPROF_REPORTS = {"top", "tree", "peek", "list", "traces", "raw", "tags", "comments", "proto", "topproto", "dot", "callgrind"}
+PPROF_REPORTS = frozenset(
+    [
+        "top",
+        "tree",
+        "peek",
+        "list",
+        "traces",
+        "raw",
+        "tags",
+        "comments",
+        "proto",
+        "topproto",
+        "dot",
+        "callgrind",
+    ]
+)
 """Verbs that pprof has as flags."""
 
 _USAGE = "usage: gosnap VERB TARGET [options]"

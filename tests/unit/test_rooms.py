@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "goruntime": {"_kernels", "binary", "target"},
     "heap": {"_kernels", "binary", "target", "goruntime"},
     "profile": {"_kernels", "binary"},
-    "report": {"heap", "profile"},
+    "report": {"heap", "profile", "_kernels"},
     "commands": {"report", "heap", "target", "profile"},
 }
 EVERYWHERE = {"errors", "_version"}

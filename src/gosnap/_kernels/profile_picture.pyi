@@ -1,6 +1,6 @@
 """What pictures of a profile need besides its graph. Columns are memoryviews of native items
-(gosnap.profile.model); 0xFFFFFFFF stands for none. ValueError where columns do not fit together, MemoryError where
-there is none. Loops run without the GIL.
+(gosnap.profile.model); 0xFFFFFFFF stands for none. ValueError where columns do not fit together, MemoryError
+where there is none. Loops run without the GIL.
 """
 
 from typing import Any
@@ -19,9 +19,9 @@ def tree(
 ) -> dict[str, Any]:
     """A place for each path of calls that samples with a value have, each behind the one above it.
 
-    By place: ``parent``, ``node`` u32, ``inlined`` u8 (1: all calls that lead here were), ``flat``, ``cum`` i64,
-    and of a divisor ``flat_div``, ``cum_div`` i64, else None. ``leaf`` u32[samples]: the place of its leaf.
-    A call of itself is a place of its own, and counts to all.
+    By place: ``parent``, ``node`` u32, ``inlined`` u8 (1: all calls that lead here were), ``flat``, ``cum``
+    i64, and of a divisor ``flat_div``, ``cum_div`` i64, else None. ``leaf`` u32[samples]: the place of its
+    leaf. A call of itself is a place of its own, and counts to all.
     """
 
 def label_sets(label_start: Column, which: Column, wanted: Column) -> tuple[Column, Column]:

@@ -261,7 +261,8 @@ def label_sets(
             while table[slot]:
                 found = first[table[slot]]
                 if same_labels(
-                    labels, keep, label_start[found], label_start[found + 1], label_start[s], label_start[s + 1]
+                    labels, keep,
+                    label_start[found], label_start[found + 1], label_start[s], label_start[s + 1],
                 ):
                     break
                 slot = (slot + 1) & mask
@@ -390,7 +391,10 @@ cdef dict tag_columns(Tags *t):
         at[i * 5 + 3] = t.at[i].cum
         at[i * 5 + 4] = t.at[i].cum_div
     return {
-        "slot": view(slot, "I"), "labels": view(labels, "I"), "number": view(number, "I"), "sums": view(sums, "q")
+        "slot": view(slot, "I"),
+        "labels": view(labels, "I"),
+        "number": view(number, "I"),
+        "sums": view(sums, "q"),
     }
 
 

@@ -1,8 +1,8 @@
 """Text of millions of lines from the columns of a profile, written in pieces of 256 KiB.
 
-Columns are memoryviews of native items (gosnap.profile.model); strings are (data u8, offset i64[n + 1]), and are
-written as they are: what must not reach a terminal is escaped before. Loops run without the GIL, which they take
-to write a piece. ValueError where columns do not fit together, before anything is written.
+Columns are memoryviews of native items (gosnap.profile.model); strings are (data u8, offset i64[n + 1]), and
+are written as they are: what must not reach a terminal is escaped before. Loops run without the GIL, which
+they take to write a piece. ValueError where columns do not fit together, before anything is written.
 """
 
 from collections.abc import Callable
@@ -21,10 +21,10 @@ class Values:
         smallest: int,
         ratio: float = 0.0,
     ) -> None:
-        """The arguments as gosnap.profile.units.plan gives them: a number is ``base`` base units, and is shown
-        in unit ``chosen`` (-1: the largest in which it is 1 or more, else ``smallest``) of ``factors`` base
-        units, of which there are at most 16. ``ratio``: numbers are multiplied by this first, if it is neither 0
-        nor 1."""
+        """The arguments as gosnap.profile.units.plan gives them: a number is ``base`` base units, and is
+        shown in unit ``chosen`` (-1: the largest in which it is 1 or more, else ``smallest``) of ``factors``
+        base units, of which there are at most 16. ``ratio``: numbers are multiplied by this first, if it is
+        neither 0 nor 1."""
 
     def text(self, value: int) -> bytes:
         """An int64, as it is printed."""

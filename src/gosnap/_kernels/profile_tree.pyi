@@ -26,9 +26,7 @@ def grow(
     1. ValueError where columns do not fit. MemoryError. Runs without the GIL.
     """
 
-def heaviest(
-    parent: Column, total: Column, types: int, limit: int, only: int = -1
-) -> tuple[Column, Column]:
+def heaviest(parent: Column, total: Column, types: int, limit: int, only: int = -1) -> tuple[Column, Column]:
     """(places u32, their depths u32) of the heaviest: at most ``limit``, about as many of each sample type or
     of one ``only``, with nothing left out above what stays. All of them where there are no more. ValueError
     where columns do not fit.

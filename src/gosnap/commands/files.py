@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 
 class NewFile:
-    """A new file of mode 0600, whole or not at all; GosnapError where it cannot be, or exists and not ``force``.
+    """A new file of mode 0600, whole or not at all; GosnapError where it cannot be, or exists and not
+    ``force``.
 
     ``source``: the file that was read for it, which it must not replace. As a context it gives the file, open
     for bytes; where its body fails, nothing is left of it.
@@ -26,7 +28,9 @@ class NewFile:
         if path.exists() and not path.is_file():
             raise GosnapError(f"{path}: is not a regular file", "give the name of a file with -o")
         if path.exists() and not force:
-            raise GosnapError(f"{path}: exists already", "give another name with -o, or --force to replace it")
+            raise GosnapError(
+                f"{path}: exists already", "give another name with -o, or --force to replace it"
+            )
         if source is not None and path.exists() and path.samefile(source):
             raise GosnapError(f"{path}: is the file that is read", "give another name with -o")
         self.part = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
@@ -50,14 +54,10 @@ class NewFile:
         except OSError as e:
             failed = failed or e
         if error is not None or failed is not None:
-            try:
+            with contextlib.suppress(OSError):
                 self.part.unlink()
-            except OSError:
-                pass
         if failed is not None:
             raise self._cannot(failed) from None
 
     def _cannot(self, e: OSError) -> GosnapError:
-        return GosnapError(
-            f"{self.path}: cannot write: {e.strerror or e}", "give another place with -o FILE"
-        )
+        return GosnapError(f"{self.path}: cannot write: {e.strerror or e}", "give another place with -o FILE")

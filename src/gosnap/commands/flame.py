@@ -55,9 +55,11 @@ def main(words: list[str]) -> int:
             left = {"rows": len(tree) - len(rows)}
             totals = {"total": report.total}
             about, shown = answers.about(report.profile), answers.shown(report)
-            text = to_json(answers.ProfileView(
+            text = to_json(
+                answers.ProfileView(
                     "flame", snapshot=about, totals=totals, rows=rows, left_out=left, extra=shown
-                ))
+                )
+            )
     flags.write(found, text)
     return 0
 

@@ -1,7 +1,9 @@
 """Source lines of the functions that a regular expression matches, with what each allocated or holds.
 
-As `go tool pprof -list` has it, with the same options. Sources are looked for where the profile says, then where
-Go keeps them: GOROOT, the module cache, vendor, the module that the working directory or --source_path is in."""
+As `go tool pprof -list` has it, with the same options. Sources are looked for where the profile says, then
+where Go keeps them: GOROOT, the module cache, vendor, the module that the working directory or --source_path
+is
+in."""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def main(words: list[str]) -> int:
     found = listing.routines(report, run.match)
     if not found:
         run.say()
-        raise GosnapError(f"no matches found for regexp: {run.pattern}", "`gosnap top FILE` lists what there is")
+        raise GosnapError(
+            f"no matches found for regexp: {run.pattern}", "`gosnap top FILE` lists what there is"
+        )
     sources = Sources(config.source_path, config.trim_path)
     for file in dict.fromkeys(routine.file for routine in found if routine.file):
         source = sources.find(file)

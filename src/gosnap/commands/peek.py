@@ -19,7 +19,9 @@ def main(words: list[str]) -> int:
     found = [node for node in graph.order if run.match(graph.name(node))]
     if not found:
         run.say()
-        raise GosnapError(f"no matches found for regexp: {run.pattern}", "`gosnap top FILE` lists what there is")
+        raise GosnapError(
+            f"no matches found for regexp: {run.pattern}", "`gosnap top FILE` lists what there is"
+        )
     from gosnap.profile import answers
     from gosnap.report.text import profile_tree
 

@@ -201,7 +201,8 @@ def write(found: Arguments, text: str) -> None:
 
 
 def stream(found: Arguments, task: Callable[[Callable[[bytes | memoryview], object]], object]) -> None:
-    """An answer that comes in pieces, to where the command line wants it: the task is given what writes one."""
+    """An answer that comes in pieces, to where the command line wants it: the task is given what writes
+    one."""
     if not found.output:
         sys.stdout.flush()
         task(sys.stdout.buffer.write)

@@ -14,7 +14,7 @@ _ELF, _CORE = b"\x7fELF", b"\x04\x00"
 
 
 def kind(target: str) -> str:
-    """"process" (a PID, a program's name, or the path of a running executable), "snapshot", "core", or ""
+    """ "process" (a PID, a program's name, or the path of a running executable), "snapshot", "core", or ""
     for what is none of these: another file, or an address."""
     if target.isascii() and target.isdigit():
         return "process"

@@ -1,9 +1,9 @@
 """Writes a profile as a pprof file (.pb.gz): merged, subtracted, filtered, as the options say.
 
-As `go tool pprof -proto` has it, with the same options. Of a PID, the name of a Go program, a .gosnap file or a
-core it writes the memory profile that the runtime keeps; then the options are -o FILE, --force, --exe=PROGRAM (of
-a core) and --view=pprof (as /debug/pprof/heap would show it, up to two collections old) or --view=now (with what
-is not published yet)."""
+As `go tool pprof -proto` has it, with the same options. Of a PID, the name of a Go program, a .gosnap file or
+a core it writes the memory profile that the runtime keeps; then the options are -o FILE, --force,
+--exe=PROGRAM (of a core) and --view=pprof (as /debug/pprof/heap would show it, up to two collections old) or
+--view=now (with what is not published yet)."""
 
 from __future__ import annotations
 

@@ -121,11 +121,14 @@ def tree(kind: str, report: Report, graph: Graph, nodes: list[int]) -> ProfileVi
         rows.append(row)
     return ProfileView(
         kind,
-        about(report.profile),
-        {"total": report.total, "shown": graph.shown_total()},
-        rows,
-        {"rows": graph.original - len(graph.order) + graph.dropped_nodes, "calls": graph.dropped_edges},
-        shown(report),
+        snapshot=about(report.profile),
+        totals={"total": report.total, "shown": graph.shown_total()},
+        rows=rows,
+        left_out={
+            "rows": graph.original - len(graph.order) + graph.dropped_nodes,
+            "calls": graph.dropped_edges,
+        },
+        extra=shown(report),
     )
 
 
@@ -159,7 +162,14 @@ def listing(report: Report, routines: list[Routine], sources: Sources) -> Profil
             if source is not None:
                 line["text"] = text(source.line(number) or b"")
             lines.append(line)
-    return ProfileView("list", about(report.profile), {"total": report.total}, rows, {"rows": 0}, shown(report))
+    return ProfileView(
+        "list",
+        snapshot=about(report.profile),
+        totals={"total": report.total},
+        rows=rows,
+        left_out={"rows": 0},
+        extra=shown(report),
+    )
 
 
 def tags(report: Report, found: list[Tag]) -> ProfileView:
@@ -172,4 +182,11 @@ def tags(report: Report, found: list[Tag]) -> ProfileView:
         }
         for tag in found
     ]
-    return ProfileView("tags", about(report.profile), {"total": report.total}, rows, {"rows": 0}, shown(report))
+    return ProfileView(
+        "tags",
+        snapshot=about(report.profile),
+        totals={"total": report.total},
+        rows=rows,
+        left_out={"rows": 0},
+        extra=shown(report),
+    )

@@ -1,8 +1,8 @@
 """Source lines of functions with what they weigh: what `gosnap list` shows.
 
-Which lines are shown, and their order, are pprof's (google/pprof internal/report/source.go, printSource, as in
-Go 1.27). A function's ``cum`` is not: there it is the sum over its lines, which counts a sample once for every
-line of a recursion; here a sample counts once.
+Which lines are shown, and their order, are pprof's (google/pprof internal/report/source.go, printSource, as
+in Go 1.27). A function's ``cum`` is not: there it is the sum over its lines, which counts a sample once for
+every line of a recursion; here a sample counts once.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class Routine:
         self.first = self.last = 0
 
     def covers(self, line: int, start: int) -> None:
-        """A line of the function has a value; ``start``: the function's first line, 0 where it is not known."""
+        """A line of the function has a value; ``start``: the function's first line, 0 where it is not
+        known."""
         first, last = start or line - MARGIN, line + MARGIN
         if not self.values:
             self.first, self.last = first, last

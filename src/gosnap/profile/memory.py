@@ -123,4 +123,3 @@ class _Texts:
 
     def raw(self) -> list[bytes]:
         return [t.encode("utf-8", "surrogateescape") for t in self._rows]
-

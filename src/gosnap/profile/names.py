@@ -87,7 +87,8 @@ _SHORT = (
 
 
 def short_name(name: str) -> str:
-    """A function's name without the path of its package, nor the version of its module. It has no newlines."""
+    """A function's name without the path of its package, nor the version of its module. It has no
+    newlines."""
     import re2
 
     name = re2.sub(_ANONYMOUS, "", name)

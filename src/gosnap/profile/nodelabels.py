@@ -23,8 +23,8 @@ NUMBERS = b"bytes"
 
 
 class Tag:
-    """Labels in a node: ``name`` as it is printed; of a number ``value`` in ``unit``, the first that is printed
-    so."""
+    """Labels in a node: ``name`` as it is printed; of a number ``value`` in ``unit``, the first that is
+    printed so."""
 
     __slots__ = ("cum", "cum_div", "flat", "flat_div", "name", "unit", "value")
 
@@ -58,7 +58,8 @@ class NodeLabels:
                 wanted[i] = labels.key(i) != BASE_LABEL[0]
             elif labels.key(i) == NUMBERS:
                 # before a unit is chosen for all values
-                text = label(labels.number(i), self.unit, report.config.unit).encode("utf-8", "surrogateescape")
+                shown = label(labels.number(i), self.unit, report.config.unit)
+                text = shown.encode("utf-8", "surrogateescape")
                 number[i] = numbers.setdefault(text, len(numbers))
         self.numbers = list(numbers)
         self.number_of = profile_filter.take(number, labels.which)

@@ -1,7 +1,7 @@
 """The graph that pictures show: nodes with their edges and labels, trimmed and sorted for the eye.
 
-Rules are those of google/pprof internal/report/report.go, newTrimmedGraph, and internal/graph/graph.go, as in Go
-1.27. With call_tree there is a node for each path of calls. What is in here is as large as what is shown.
+Rules are those of google/pprof internal/report/report.go, newTrimmedGraph, and internal/graph/graph.go, as in
+Go 1.27. With call_tree there is a node for each path of calls. What is in here is as large as what is shown.
 """
 
 from __future__ import annotations
@@ -31,11 +31,10 @@ class Link:
 
     __slots__ = ("div", "dst", "inlined", "residual", "src", "weight")
 
-    def __init__(self, src: Spot, dst: Spot, weight: int, div: int, residual: bool, inlined: bool) -> None:
+    def __init__(self, src: Spot, dst: Spot, sums: tuple[int, int], *, residual: bool, inlined: bool) -> None:
         self.src = src
         self.dst = dst
-        self.weight = weight
-        self.div = div
+        self.weight, self.div = sums
         self.residual = residual
         self.inlined = inlined
         src.outs[dst] = self
@@ -54,8 +53,8 @@ class Link:
 class Spot:
     """A node of a picture: ``node`` of the profile's ``Nodes``, or a path that leads to one.
 
-    ``place``: of the tree of calls, else the node; ``tags`` by labels, ``numbers`` by labels and number, all as
-    they are printed.
+    ``place``: of the tree of calls, else the node; ``tags`` by labels, ``numbers`` by labels and number, all
+    as they are printed.
     """
 
     __slots__ = (
@@ -96,7 +95,16 @@ class Picture:
     ``dropped_nodes``, ``dropped_edges``: cut off for their weight; ``redundant``: residual edges that another
     path stands for; ``is_tree``: a node is a path; ``hidden``: how many label boxes were cut off."""
 
-    __slots__ = ("dropped_edges", "dropped_nodes", "hidden", "is_tree", "nodes", "order", "original", "redundant")
+    __slots__ = (
+        "dropped_edges",
+        "dropped_nodes",
+        "hidden",
+        "is_tree",
+        "nodes",
+        "order",
+        "original",
+        "redundant",
+    )
 
     def __init__(self, nodes: Nodes) -> None:
         self.nodes = nodes
@@ -304,10 +312,9 @@ class _Plain:
             Link(
                 made[src],
                 made[dst],
-                g.edge_weight[edge],
-                g.edge_div[edge],
-                bool(flags & RESIDUAL),
-                bool(flags & INLINE),
+                (g.edge_weight[edge], g.edge_div[edge]),
+                residual=bool(flags & RESIDUAL),
+                inlined=bool(flags & INLINE),
             )
         return spots
 
@@ -395,7 +402,7 @@ class _Tree:
                 inlined = inlined and bool(self.inlined[above])
                 above, direct = self.parent[above], False
             if above != NONE:
-                Link(made[above], spot, spot.cum, spot.cum_div, not direct, inlined)
+                Link(made[above], spot, (spot.cum, spot.cum_div), residual=not direct, inlined=inlined)
         return [spot for place, spot in made.items() if self.kept[place]]
 
     def _spot(self, place: int) -> Spot:
@@ -420,7 +427,8 @@ class _Tree:
                 link.cut()
                 if into is not None:
                     inlined = into.inlined and link.inlined
-                    Link(into.src, link.dst, link.weight, link.div, True, inlined)
+                    sums = link.weight, link.div
+                    Link(into.src, link.dst, sums, residual=True, inlined=inlined)
         return kept
 
     def label(self, spots: list[Spot]) -> None:

@@ -128,13 +128,13 @@ def _located(profile: Profile, executable: str, build_id: str) -> Profile:
             mapping_flags=zeros("B", 1),
             location_mapping=zeros("I", profile.locations),
         )
-    for column, text, always in (("mapping_file", executable, True), ("mapping_build_id", build_id, False)):
-        old = getattr(profile, column)
+    for name, text, always in (("mapping_file", executable, True), ("mapping_build_id", build_id, False)):
+        old = getattr(profile, name)
         if text and (always or not old[0]):
             new = zeros("I", len(old))
             new[:] = old
             new[0] = profile.strings.intern(text.encode("utf-8", "surrogateescape"))
-            profile = profile.replace(**{column: new})
+            profile = profile.replace(**{name: new})
     return profile
 
 

@@ -1,8 +1,8 @@
 """Source files of functions: where pprof looks, then where Go keeps them.
 
-The first rules are pprof's (google/pprof internal/report/source.go, openSourceFile, as in Go 1.27). What they do
-not find is looked for in the module cache, in GOROOT, in vendor directories, in the module that the working
-directory or ``source_path`` belongs to (with its ``replace`` directives), and by the end of its path.
+The first rules are pprof's (google/pprof internal/report/source.go, openSourceFile, as in Go 1.27). What they
+do not find is looked for in the module cache, in GOROOT, in vendor directories, in the module that the
+working directory or ``source_path`` belongs to (with its ``replace`` directives), and by the end of its path.
 """
 
 from __future__ import annotations

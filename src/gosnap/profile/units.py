@@ -81,8 +81,8 @@ def scale(value: int, unit: str, to: str) -> tuple[float, str]:
 def plan(unit: str, to: str = "auto") -> tuple[float, list[float], list[bytes], int, int]:
     """What ``label`` does for one unit, as data for kernels.
 
-    (base units of a value, base units of each unit it may be shown in, what these are called, which of them is
-    taken: -1 for the largest in which it is 1 or more, and which one where there is no such).
+    (base units of a value, base units of each unit it may be shown in, what these are called, which of them
+    is taken: -1 for the largest in which it is 1 or more, and which one where there is no such).
     """
     for units, default in UNIT_TYPES:
         known = sniff(units, unit)

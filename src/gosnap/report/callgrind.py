@@ -1,4 +1,5 @@
-"""`gosnap callgrind`: the call graph for KCachegrind (internal/report/report.go, printCallgrind, as in Go 1.27)."""
+"""`gosnap callgrind`: the call graph for KCachegrind (internal/report/report.go, printCallgrind, as in Go
+1.27)."""
 
 from __future__ import annotations
 
@@ -31,7 +32,9 @@ def render(report: Report, picture: Picture) -> Iterator[str]:
         columns = (nodes.objfile, nodes.file, nodes.name)
         if before is None or any(column[node] != column[before] for column in columns):
             yield "\n"
-            for what, known, column in zip(("ob", "fl", "fn"), (objfiles, files, names), columns, strict=True):
+            for what, known, column in zip(
+                ("ob", "fl", "fn"), (objfiles, files, names), columns, strict=True
+            ):
                 yield f"{what}={known.short(raw(column[node]))}\n"
         yield f"{_address(nodes, before, node)} {nodes.line[node]} {cost(spot.flat_value())}\n"
         for link in sorted_links(spot.outs.values()):

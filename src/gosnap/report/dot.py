@@ -1,5 +1,5 @@
-"""`gosnap dot`: the call graph in Graphviz's language, as pprof draws it (internal/graph/dotgraph.go, as in Go
-1.27): the size of a node's text is what it has itself, colours are what it has with its callees."""
+"""`gosnap dot`: the call graph in Graphviz's language, as pprof draws it (internal/graph/dotgraph.go, as in
+Go 1.27): the size of a node's text is what it has itself, colours are what it has with its callees."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gosnap.report.text.profile_labels import clean, clean_text, report_labels
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
 HELP = "\nSee https://git.io/JfYMW for how to read the graph"
 SMALLEST_FONT, FONT_GROWTH = 8, 16.0
@@ -116,7 +116,8 @@ class _Drawing:
                 weight, attribute = tag.flat_value(), ""
             if weight:
                 # the N before what begins with one already is pprof's
-                lines += _box(source, f"N{source}_{i}", clean(tag.name), self.report.value(weight), attribute)
+                text = self.report.value(weight)
+                lines += _box(source, f"N{source}_{i}", clean(tag.name), text, attribute)
         return lines
 
     def edge(self, link: Link, boxed: bool) -> str:
@@ -145,9 +146,10 @@ class _Drawing:
 
 
 def _box(source: str, name: str, text: str, weight: str, attribute: str = "") -> list[str]:
+    tips = f'tooltip="{weight}" labeltooltip="{weight}"'
     return [
         f'{name} [label = "{text}" id="{name}" fontsize=8 shape=box3d tooltip="{weight}"]',
-        f'{source} -> {name} [label=" {weight}" weight=100 tooltip="{weight}" labeltooltip="{weight}"{attribute}]',
+        f'{source} -> {name} [label=" {weight}" weight=100 {tips}{attribute}]',
     ]
 
 
@@ -163,8 +165,8 @@ def escape(text: str) -> str:
 
 
 def colour(score: float, background: bool) -> str:
-    """-1 is green, 0 grey, 1 red; pale for a background. Small scores are moved away from grey, so that they can
-    be told apart."""
+    """-1 is green, 0 grey, 1 red; pale for a background. Small scores are moved away from grey, so that they
+    can be told apart."""
     shift = 0.7
     saturation, value = (0.1, 0.93) if background else (1.0, 0.7)
     if not math.isnan(score):
@@ -183,15 +185,12 @@ def colour(score: float, background: bool) -> str:
     return "#" + "".join(f"{truncate(part * 255.0) & 255:02x}" for part in (red, green, blue))
 
 
-def sorted_tags(tags: Sequence[Tag] | object, flat: bool) -> list[Tag]:
+def sorted_tags(tags: Iterable[Tag], flat: bool) -> list[Tag]:
     """The heaviest first."""
-    return sorted(
-        tags,  # type: ignore[call-overload]
-        key=lambda t: (0 if flat else -absolute(t.cum), -absolute(t.flat), t.name),
-    )
+    return sorted(tags, key=lambda t: (0 if flat else -absolute(t.cum), -absolute(t.flat), t.name))
 
 
-def collapsed(tags: object, flat: bool) -> list[Tag]:
+def collapsed(tags: Iterable[Tag], flat: bool) -> list[Tag]:
     """At most four: the heaviest, each with those that are near it, as a range."""
     ordered = sorted_tags(tags, flat)
     if len(ordered) <= MOST_TAGS:

@@ -45,9 +45,9 @@ class Flame:
     compiler inlined, or None. ``values``: one or more sample types over the same nodes, all diffs or none;
     ``chosen`` is the one that is shown first.
 
-    ``title`` is what the page is called; ``notes`` are short lines about the profile. ``left_out`` is how many
-    nodes were too small to be put in: it is shown. The page is as large as the tree is: who makes the tree
-    bounds it; up to some 500,000 nodes are comfortable in a browser.
+    ``title`` is what the page is called; ``notes`` are short lines about the profile. ``left_out`` is how
+    many nodes were too small to be put in: it is shown. The page is as large as the tree is: who makes the
+    tree bounds it; up to some 500,000 nodes are comfortable in a browser.
     """
 
     title: str
@@ -97,10 +97,10 @@ def render(flame: Flame, out: TextIO) -> None:
 def pack(flame: Flame) -> bytes:
     """The tree as the page reads it (frontend/flame/data.ts), deflated.
 
-    A u32 with the length of a JSON text, that text (names and all else that does not grow with the nodes), and
-    the columns: depth, name, inlined if there is one, and for each sample type the total and, in diffs, the
-    base. All little-endian. A column is stored byte plane by byte plane, the lowest bytes of all items first:
-    most of the higher planes are 0 and take no room.
+    A u32 with the length of a JSON text, that text (names and all else that does not grow with the nodes),
+    and the columns: depth, name, inlined if there is one, and for each sample type the total and, in diffs,
+    the base. All little-endian. A column is stored byte plane by byte plane, the lowest bytes of all items
+    first: most of the higher planes are 0 and take no room.
     """
     facts: dict[str, Any] = {
         "title": _text(flame.title),

@@ -33,9 +33,10 @@ def clean_text(text: str) -> str:
 
 
 def comments(profile: Profile, *, hidden: bool = True) -> list[str]:
-    """The lines of a profile's comments; ``hidden``: also of those that begin with "#"."""
+    """A profile's comments, which may have lines; ``hidden``: also those that begin with "#"."""
     texts = map(profile.strings.raw, profile.comments)
-    return [clean(line) for text in texts if hidden or text[:1] != b"#" for line in text.split(b"\n")]
+    shown = (text for text in texts if hidden or text[:1] != b"#")
+    return ["\n".join(map(clean, text.split(b"\n"))) for text in shown]
 
 
 def profile_labels(report: Report) -> list[str]:

@@ -14,7 +14,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FLAGS = ((HAS_FUNCTIONS, "[FN]"), (HAS_FILENAMES, "[FL]"), (HAS_LINE_NUMBERS, "[LN]"), (HAS_INLINE_FRAMES, "[IN]"))
+FLAGS = (
+    (HAS_FUNCTIONS, "[FN]"),
+    (HAS_FILENAMES, "[FL]"),
+    (HAS_LINE_NUMBERS, "[LN]"),
+    (HAS_INLINE_FRAMES, "[IN]"),
+)
 
 
 def write(report: Report, put: Callable[[bytes | memoryview], object]) -> None:
