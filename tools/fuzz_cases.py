@@ -33,6 +33,11 @@ from gosnap._kernels.typeprog import TypePrograms
 from gosnap.binary.dwarf import GoDwarf
 from gosnap.binary.zstd import compressor
 from gosnap.errors import GosnapError
+from gosnap.profile import combine, read
+from gosnap.profile.builder import ProfileBuilder
+from gosnap.profile.encode import encode
+from gosnap.profile.graph import Nodes, trimmed
+from gosnap.profile.model import Profile, check_valid
 from gosnap.target.container import END, MAGIC, Reader
 
 EDGES = (0, 1, 7, 8, 9, 63, 64, 255, 256, 511, 512, 513, 4096, 8191, 8192, 1 << 20, (1 << 26) - 1, 1 << 32)
@@ -579,6 +584,93 @@ def fuzz_verbs(rng: random.Random) -> None:
             raise AssertionError(f"{type(e).__name__}: {e}") from e
 
 
+# ---- profiles ----
+
+
+def fuzz_profile(rng: random.Random) -> None:
+    """profile.proto, damaged, through all that reads it: decoded, summed up, merged, and written again."""
+    raw = bytearray(encode(some_profile(rng)))
+    for _ in range(rng.choice((0, 0, 1, 1, 3, 10))):
+        at = rng.randrange(len(raw))
+        pick = rng.random()
+        if pick < 0.5:
+            raw[at] = rng.randrange(256)
+        elif pick < 0.7:
+            del raw[at : at + rng.choice((1, 2, 9, 100, 1 << 20))]
+        elif pick < 0.9:
+            raw[at:at] = rng.choice((b"\xff" * 10, b"\x80\x01", rng.randbytes(5), raw[at : at + 200]))
+        else:
+            # a reference to anything
+            raw[at:at] = b"\x08" + wire_number(number(rng, 1 << 64))
+        if not raw:
+            raw = bytearray(b"\n\0")
+    profile = read.parse(bytes(raw), "x")
+    check_valid(profile)
+    for granularity in ("functions", "lines", "addresses"):
+        nodes = Nodes(profile, granularity, inlines=rng.random() < 0.7)
+        index = rng.randrange(max(len(profile.sample_types), 1))
+        if profile.sample_types:
+            graph = trimmed(nodes, index, rng.choice((-1, 0)), nodecount=rng.randrange(9), edges=True)
+            for node in graph.order:
+                graph.name(node), graph.edges_in(node), graph.edges_out(node)
+    again = read.parse(encode(profile), "x")
+    assert encode(again) == encode(profile)
+    if profile.sample_types:
+        merged = combine.subtract([profile, again], diff=rng.random() < 0.5)
+        check_valid(merged)
+    expect(read.parse, bytes(raw[: rng.randrange(len(raw) + 1)]), "x")
+
+
+def some_profile(rng: random.Random) -> Profile:
+    """A small profile with a little of everything."""
+    b = ProfileBuilder(
+        [("objects", "count"), ("space", "bytes")][: rng.randrange(1, 3)], ("space", "bytes"), 9
+    )
+    mappings = [b.mapping(i << 12, i + 1 << 12, 0, f"/bin/{i}") for i in range(rng.randrange(3))]
+    functions = [b.function(f"f{i}", f"{i % 3}.go", i) for i in range(rng.randrange(1, 9))]
+    locations = [
+        b.location(
+            number(rng, 1 << 64),
+            [(rng.choice(functions), number(rng)) for _ in range(rng.randrange(4))],
+            rng.choice([None, *mappings]),
+        )
+        for _ in range(rng.randrange(1, 9))
+    ]
+    for _ in range(rng.randrange(rng.choice((2, 20, 200)))):
+        stack = rng.choices(locations, k=rng.choice((0, 1, 2, 5, 70)))
+        labels = {f"k{i}": rng.choice(["v", 7, (8, "kb")]) for i in range(rng.choice((0, 0, 1, 30)))}
+        b.sample(stack, [number(rng) * rng.choice((1, -1)) for _ in b.sample_types], labels)
+    return b.build()
+
+
+def wire_number(n: int) -> bytes:
+    out = bytearray()
+    while n >= 0x80:
+        out.append(n & 0x7F | 0x80)
+        n >>= 7
+    return bytes([*out, n])
+
+
+def fuzz_text_profile(rng: random.Random) -> None:
+    """Go's text profiles, damaged."""
+    kind = rng.choice(("heap/1048576", "heap_v2/16", "growthz", "heapprofile", "heap/0"))
+    lines = [f"heap profile: 1: 2 [3: 4] @ {kind}"]
+    for _ in range(rng.randrange(20)):
+        a, b = number(rng), number(rng)
+        lines.append(f"{a}: {b} [{number(rng)}: {b}] @ {number(rng):#x} {number(rng):#x}")
+        lines.append(f"#\t{number(rng):#x}\tmain.f+0x1\t/src/{b}.go:{a % 99}")
+    lines += [
+        "# Alloc = 7",
+        "MAPPED_LIBRARIES:",
+        "x=y",
+        f"{a:x}-{b:x} r-xp 0 1:2 3 $x/z" if lines[1:] else "",
+    ]
+    raw = bytearray("\n".join(lines).encode())
+    for _ in range(rng.choice((0, 1, 4))):
+        raw[rng.randrange(len(raw))] = rng.choice(b"0123456789abcdefx:[]@# \n\xff")
+    check_valid(read.parse(bytes(raw), "x"))
+
+
 CASES: dict[str, Callable[[random.Random], None]] = {
     "dwarf": fuzz_dwarf,
     "locals": fuzz_locals,
@@ -590,4 +682,6 @@ CASES: dict[str, Callable[[random.Random], None]] = {
     "container": fuzz_container,
     "verbs": fuzz_verbs,
     "elf": fuzz_elf,
+    "profile": fuzz_profile,
+    "text_profile": fuzz_text_profile,
 }

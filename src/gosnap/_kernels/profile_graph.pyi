@@ -83,22 +83,6 @@ def add(to: Buffer, more: Buffer) -> None:
 def join_edges(parts: list[dict[str, Any]]) -> dict[str, memoryview]:
     """What ``edges`` found in parts of the samples, as it would have found it in all."""
 
-def tree(
-    values: Buffer,
-    types: int,
-    index: int,
-    divisor: int,
-    stack_start: Buffer,
-    stack: Buffer,
-    frame_start: Buffer,
-    frame_node: Buffer,
-    n: int,
-) -> dict[str, memoryview]:
-    """One node per call path. By node of the tree: node u32 (of ``frames``), parent u32 (0xFFFFFFFF for
-    none), flat, cum, flat_div, cum_div i64, inline u8 (1: all calls were inlined). A parent comes before its
-    children.
-    """
-
 def total(
     values: Buffer,
     types: int,

@@ -79,15 +79,13 @@ def parse(words: list[str]) -> Arguments:
             name = SHORT[name]
         option = BY_NAME.get(name) or flags.get(name)
         if option is None:
-            flag = _boolean(name, value) if given else True
-            if name in CHOICES:
-                if flag:
-                    chosen.setdefault(CHOICES[name].name, []).append(name)
-            elif name in SHORTCUTS:
-                if flag:
-                    shortcuts.append(name)
-            else:
+            if name not in CHOICES and name not in SHORTCUTS:
                 raise UsageError(f"no option {word.split('=')[0]}", _close(name))
+            if not given or _boolean(name, value):
+                if name in CHOICES:
+                    chosen.setdefault(CHOICES[name].name, []).append(name)
+                else:
+                    shortcuts.append(name)
             continue
         if option.kind != "bool" and not given:
             if at == len(words):

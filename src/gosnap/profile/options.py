@@ -191,6 +191,7 @@ class Config:
     base: tuple[str, ...]
     diff_base: tuple[str, ...]
     normalize: bool
+    symbolize: str
     buildid: str
     all_frames: bool
     add_comment: str

@@ -13,7 +13,7 @@ import os
 from itertools import pairwise
 
 from gosnap.errors import GosnapError
-from gosnap.profile import read
+from gosnap.profile import demangle, read
 from gosnap.profile.columns import column, offsets, zeros
 from gosnap.profile.graph import Graph, Nodes, trimmed
 from gosnap.profile.model import BASE_LABEL, HAS_INLINE_FRAMES, Profile
@@ -58,6 +58,8 @@ def load(sources: Sequence[str], config: Config, notes: Notes, *, executable: st
         pair = [profile, _merged(_usable(read_in[len(sources) :], bases, "bases", notes))]
         del profile, read_in
         profile = combine.subtract(pair, diff=bool(config.diff_base), normalize=config.normalize)
+    if demangle.wanted(config.symbolize):
+        profile = demangle.simplify(profile, config.symbolize)
     if profile.drop_frames and not config.all_frames:
         from gosnap.profile import prune
 
@@ -73,12 +75,14 @@ def load(sources: Sequence[str], config: Config, notes: Notes, *, executable: st
 
 def _read(paths: Sequence[str], config: Config, executable: str) -> list[Profile | GosnapError | OSError]:
     """Every file, or why it cannot be read."""
+    symbols = demangle.wanted(config.symbolize)
 
     def some(first: int, last: int) -> list[Profile | GosnapError | OSError]:
         found: list[Profile | GosnapError | OSError] = []
         for path in paths[first:last]:
             try:
-                found.append(_located(read.read_file(path, config.max_size), executable, config.buildid))
+                profile = read.read_file(path, config.max_size, symbols=symbols)
+                found.append(_located(profile, executable, config.buildid))
             except (GosnapError, OSError) as e:
                 found.append(e)
         return found

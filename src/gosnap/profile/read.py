@@ -16,17 +16,21 @@ to 15 times."""
 _AGAIN = "fetch it again; was it copied or downloaded whole?"
 
 
-def read_file(path: str, max_size: int = 0) -> Profile:
-    """The profile in a file. ``max_size``: how many bytes it may have uncompressed; 0 for the default."""
+def read_file(path: str, max_size: int = 0, *, symbols: bool = True) -> Profile:
+    """The profile in a file.
+
+    ``max_size``: how many bytes it may have uncompressed; 0 for the default. ``symbols``: whether to read
+    what a text says of its addresses.
+    """
     try:
         with open(path, "rb", buffering=0) as f:
             data = f.readall()
     except IsADirectoryError:
         raise GosnapError(f"{path}: is a directory", "give a profile in it") from None
-    return parse(data or b"", path, max_size)
+    return parse(data or b"", path, max_size, symbols=symbols)
 
 
-def parse(data: bytes, name: str, max_size: int = 0) -> Profile:
+def parse(data: bytes, name: str, max_size: int = 0, *, symbols: bool = True) -> Profile:
     """The profile in these bytes, which ``name`` names in errors. GosnapError where they are none."""
     if data[:2] == b"\x1f\x8b":
         data = inflate(data, name, max_size)
@@ -35,7 +39,7 @@ def parse(data: bytes, name: str, max_size: int = 0) -> Profile:
     if is_text(data):
         from gosnap.profile.text_format import parse_text
 
-        return parse_text(data, name)
+        return parse_text(data, name, symbols=symbols)
     try:
         return decode(data)
     except ValueError as e:

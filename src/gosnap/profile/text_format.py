@@ -67,7 +67,8 @@ class _Row:
 class _Reader:
     """Lines with their numbers, for errors."""
 
-    def __init__(self, data: bytes, name: str) -> None:
+    def __init__(self, data: bytes, name: str, symbols: bool) -> None:
+        self.symbols = symbols
         self.lines = data.decode("utf-8", "surrogateescape").splitlines()
         self.name = name
         self.at = 0
@@ -77,14 +78,22 @@ class _Reader:
             self.at += 1
             yield self.lines[self.at - 1]
 
+    def comment(self, line: str, rows: list[_Row], counters: dict[str, int]) -> None:
+        """What a line with a # says, of the row above it or of the program."""
+        if self.symbols:
+            _comment(line, rows[-1] if rows else None, counters)
+
     def bad(self, why: str) -> GosnapError:
         line = self.lines[self.at - 1][:80] if self.lines else ""
         return GosnapError(f"{self.name}: line {self.at}: {why}: {line!r}", _AGAIN)
 
 
-def parse_text(data: bytes, name: str) -> Profile:
-    """The profile in this text, which ``name`` names in errors. GosnapError where it is malformed."""
-    reader = _Reader(data, name)
+def parse_text(data: bytes, name: str, *, symbols: bool = True) -> Profile:
+    """The profile in this text, which ``name`` names in errors. GosnapError where it is malformed.
+
+    ``symbols`` False: its comments are not read, as pprof does not.
+    """
+    reader = _Reader(data, name, symbols)
     for line in reader:
         if not line.strip() or line.startswith("#"):
             continue
@@ -141,7 +150,7 @@ def _heap(reader: _Reader, header: re.Match[str]) -> Profile:
         if not text:
             continue
         if text.startswith("#"):
-            _comment(line, rows[-1] if rows else None, counters)
+            reader.comment(line, rows, counters)
             continue
         if any(s in text for s in _MAPS):
             break
@@ -193,7 +202,7 @@ def _counts(reader: _Reader, kind: str) -> Profile:
         if not text:
             continue
         if text.startswith("#"):
-            _comment(line, rows[-1] if rows else None, {})
+            reader.comment(line, rows, {})
             continue
         if text.startswith("---"):
             break
