@@ -30,6 +30,8 @@ VERBS = {
     "tags": ("gosnap.commands.tags", "labels of a profile's samples, with what they weigh"),
     "comments": ("gosnap.commands.comments", "the comments in a profile"),
     "raw": ("gosnap.commands.raw", "all that is in a profile, as text"),
+    "dot": ("gosnap.commands.dot", "a profile's call graph in Graphviz's language"),
+    "callgrind": ("gosnap.commands.callgrind", "a profile's call graph for KCachegrind"),
     "flame": ("gosnap.commands.flame", "a flame graph of a profile: one page, folded stacks, or speedscope"),
     "info": ("gosnap.commands.info", "target, collector, self-checks, and where the RSS went"),
     "proto": ("gosnap.commands.proto", "a profile, or that of a process or snapshot, as a pprof file"),
@@ -39,7 +41,22 @@ VERBS = {
 """verb -> (module, one line of help)."""
 ALIASES = {"text": "top"}
 """Other names of verbs."""
-PPROF_REPORTS = {"top", "tree", "peek", "list", "traces", "raw", "tags", "comments", "proto", "topproto"}
+PPROF_REPORTS = frozenset(
+    [
+        "top",
+        "tree",
+        "peek",
+        "list",
+        "traces",
+        "raw",
+        "tags",
+        "comments",
+        "proto",
+        "topproto",
+        "dot",
+        "callgrind",
+    ]
+)
 """Verbs that pprof has as flags."""
 
 _USAGE = "usage: gosnap VERB TARGET [options]"

@@ -16,7 +16,6 @@ cdef enum:
     NUMBER = 352            # the longest number: that of the largest double, its sign, two decimals
 
 
-
 # ---- numbers ----
 
 
@@ -681,7 +680,8 @@ def raw_locations(
     cdef uint32_t f
     if (
         location_address.shape[0] != locations or location_mapping.shape[0] != locations
-        or location_folded.shape[0] != locations or line_line.shape[0] != lines or line_column.shape[0] != lines
+        or location_folded.shape[0] != locations
+        or line_line.shape[0] != lines or line_column.shape[0] != lines
         or function_system_name.shape[0] != functions or function_filename.shape[0] != functions
         or function_start_line.shape[0] != functions
     ):

@@ -2,7 +2,8 @@
 
 As `go tool pprof -list` has it, with the same options. Sources are looked for where the profile says, then
 where Go keeps them: GOROOT, the module cache, vendor, the module that the working directory or --source_path
-is in."""
+is
+in."""
 
 from __future__ import annotations
 

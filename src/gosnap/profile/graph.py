@@ -85,8 +85,7 @@ class Nodes:
         """``inlines`` False: what was inlined belongs to the function that it was inlined into. ``columns``:
         lines have columns. ``objfiles``: functions of several executables are not one (callgrind, list).
         ``trim``: names of files lose what ``trim_path`` and ``source_path`` say, else they are only cleaned
-        (traces).
-        """
+        (traces)."""
         if granularity not in GRANULARITIES:
             raise GosnapError(f"no granularity {granularity!r}", f"choose one of {', '.join(GRANULARITIES)}")
         p = self.profile = profile

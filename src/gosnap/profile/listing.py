@@ -38,7 +38,8 @@ class Routine:
         self.first = self.last = 0
 
     def covers(self, line: int, start: int) -> None:
-        """A line of the function has a value; ``start``: the function's first line, 0 where unknown."""
+        """A line of the function has a value; ``start``: the function's first line, 0 where it is not
+        known."""
         first, last = start or line - MARGIN, line + MARGIN
         if not self.values:
             self.first, self.last = first, last

@@ -192,7 +192,7 @@ class Profile:
         if not names:
             raise GosnapError("the profile has no samples", "capture it again; this one names no sample type")
         if not name:
-            if self.default_sample_type in names:
+            if self.default_sample_type and self.default_sample_type in names:
                 return names.index(self.default_sample_type)
             return len(names) - 1
         if name.lstrip("+-").isascii() and name.lstrip("+-").isdigit():

@@ -74,3 +74,27 @@ def printable(name: bytes, file: bytes, objfile: bytes, *, address: int, line: i
         else:
             parts.append(b"<unknown>")
     return b" ".join(parts)
+
+
+_ANONYMOUS = r"^\(anonymous namespace\)::"
+_VERSION = r"^(.*?)/v(?:[2-9]|[1-9][0-9]+)([./].*)$"
+_SHORT = (
+    # Go, Java, C++
+    r"^(?:[\w\-\.]+\/)+([^.]+\..+)",
+    r"^(?:[a-z]\w*\.)*([A-Z][\w\$]*\.(?:<init>|[a-z][\w\$]*(?:\$\d+)?))(?:(?:\()|$)",
+    r"^(?:[_a-zA-Z]\w*::)+(_*[A-Z]\w*::~?[_a-zA-Z]\w*(?:<.*>)?)",
+)
+
+
+def short_name(name: str) -> str:
+    """A function's name without the path of its package, nor the version of its module. It has no
+    newlines."""
+    import re2
+
+    name = re2.sub(_ANONYMOUS, "", name)
+    name = re2.sub(_VERSION, r"\1\2", name)
+    for pattern in _SHORT:
+        found = re2.search(pattern, name)
+        if found:
+            return str(found.group(1))
+    return name

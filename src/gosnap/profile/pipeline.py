@@ -274,14 +274,16 @@ class Report:
         return graph
 
     def choose_unit(self, graph: Graph) -> None:
+        """The unit of all values, for the nodes that a graph shows."""
+        if self.output_unit == "minimum":
+            values = ((graph.flat_value(node), graph.cum_value(node)) for node in graph.order)
+            self.choose_unit_of([absolute(flat) or absolute(cum) for flat, cum in values])
+
+    def choose_unit_of(self, values: list[int]) -> None:
         """For "minimum": one unit for all values, in which the smallest can be read beside the largest."""
-        if self.output_unit != "minimum" or not graph.order:
+        if self.output_unit != "minimum" or not values:
             return
-        least = 0
-        for node in graph.order:
-            value = absolute(graph.flat_value(node)) or absolute(graph.cum_value(node))
-            if value > 0 and (least == 0 or value < least):
-                least = value
+        least = min((value for value in values if value > 0), default=0)
         most = self.total
         least = least or most
         if self.ratio > 0 and self.ratio != 1:

@@ -10,6 +10,10 @@ from gosnap.profile.names import base_name
 from gosnap.profile.pipeline import Report
 from gosnap.profile.units import label, percentage, scale, truncate
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gosnap.profile.picture import Picture
+
 MOST_OF_A_FILTER = 80
 """Bytes of a filter that a heading shows."""
 
@@ -29,9 +33,10 @@ def clean_text(text: str) -> str:
 
 
 def comments(profile: Profile, *, hidden: bool = True) -> list[str]:
-    """The lines of a profile's comments; ``hidden``: also of those that begin with "#"."""
+    """A profile's comments, which may have lines; ``hidden``: also those that begin with "#"."""
     texts = map(profile.strings.raw, profile.comments)
-    return [clean(line) for text in texts if hidden or text[:1] != b"#" for line in text.split(b"\n")]
+    shown = (text for text in texts if hidden or text[:1] != b"#")
+    return ["\n".join(map(clean, text.split(b"\n"))) for text in shown]
 
 
 def profile_labels(report: Report) -> list[str]:
@@ -62,7 +67,7 @@ def profile_labels(report: Report) -> list[str]:
     return lines
 
 
-def report_labels(report: Report, graph: Graph, *, full: bool = False) -> list[str]:
+def report_labels(report: Report, graph: Graph | Picture, *, full: bool = False) -> list[str]:
     """What the profile is, which filters are in force, and how much of it is shown.
 
     ``full``: for pictures, with edges that were dropped, and always with what the profile is.

@@ -1,0 +1,224 @@
+"""`gosnap dot`: the call graph in Graphviz's language, as pprof draws it (internal/graph/dotgraph.go, as in
+Go 1.27): the size of a node's text is what it has itself, colours are what it has with its callees."""
+
+from __future__ import annotations
+
+import math
+
+from gosnap.profile.names import base_name, short_name
+from gosnap.profile.nodelabels import Tag
+from gosnap.profile.picture import MOST_TAGS, Link, Picture, Spot, sorted_links
+from gosnap.profile.pipeline import Report
+from gosnap.profile.units import absolute, label, percentage, quotient, scale, truncate, wrap
+from gosnap.report.text.profile_labels import clean, clean_text, report_labels
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+HELP = "\nSee https://git.io/JfYMW for how to read the graph"
+SMALLEST_FONT, FONT_GROWTH = 8, 16.0
+
+
+def render(report: Report, picture: Picture) -> str:
+    """The whole graph."""
+    return "".join(f"{line}\n" for line in _Drawing(report, picture).lines())
+
+
+class _Drawing:
+    def __init__(self, report: Report, picture: Picture) -> None:
+        self.report = report
+        self.picture = picture
+        p = report.profile
+        file = p.strings.text(p.mapping_file[0]) if p.mappings else ""
+        self.title = clean_text(base_name(file)).replace('"', "'") if file else ""
+        self.number = {spot: place for place, spot in enumerate(picture.order, 1)}
+
+    def lines(self) -> list[str]:
+        lines = [f'digraph "{self.title or "unnamed"}" {{', 'node [style=filled fillcolor="#f8f8f8"]']
+        labels = [*report_labels(self.report, self.picture, full=True), HELP]
+        tooltip = f' tooltip="{self.title}"' if self.title else ""
+        text = r"\l".join(map(escape, labels))
+        head = escape(labels[0])
+        lines.append(f'subgraph cluster_L {{ "{head}" [shape=box fontsize=16 label="{text}\\l"{tooltip}] }}')
+        spots = self.picture.order
+        most = max((absolute(spot.flat_value()) for spot in spots), default=0)
+        boxed = set()
+        for spot in spots:
+            lines.append(self.node(spot, float(most)))
+            boxes = self.boxes(spot)
+            if boxes:
+                boxed.add(spot)
+                lines += boxes
+        links = sorted_links(link for spot in spots for link in spot.outs.values())
+        lines += [self.edge(link, link.src in boxed) for link in links]
+        lines.append("}")
+        return lines
+
+    def node(self, spot: Spot, most: float) -> str:
+        total, value = self.report.total, self.report.value
+        flat, cum = spot.flat_value(), spot.cum_value()
+        flat_text = cum_text = value(flat)
+        text = self.several_lines(spot)
+        text += f"{flat_text} ({percentage(flat, total).strip()})" if flat else "0"
+        if cum != flat:
+            cum_text = value(cum)
+            text += (r"\n" if flat else " ") + f"of {cum_text} ({percentage(cum, total).strip()})"
+        size = SMALLEST_FONT
+        if most and flat and float(absolute(flat)) <= most:
+            size += math.ceil(FONT_GROWTH * math.sqrt(float(absolute(flat)) / most))
+        share = _share(cum, absolute(total))
+        return (
+            f'N{self.number[spot]} [label="{text}" id="node{self.number[spot]}" fontsize={size} shape=box '
+            f'tooltip="{escape(clean(spot.name))} ({cum_text})" color="{colour(share, False)}" '
+            f'fillcolor="{colour(share, True)}"]'
+        )
+
+    def several_lines(self, spot: Spot) -> str:
+        """A node's name, a line for each of its parts."""
+        nodes = self.picture.nodes
+        raw = nodes.profile.strings.raw
+        name, file = clean(raw(nodes.name[spot.node])), clean(raw(nodes.file[spot.node]))
+        name = escape(short_name(name)).replace("::", r"\n").replace("[...]", "[…]").replace(".", r"\n")
+        parts = [f"{nodes.address[spot.node]:016x}"] if nodes.address[spot.node] else []
+        if name:
+            parts.append(name)
+        file = escape(base_name(file)) if file else ""
+        line, column = nodes.line[spot.node], nodes.column[spot.node]
+        if line:
+            parts.append(f"{file}:{line}:{column}" if column else f"{file}:{line}")
+        elif file:
+            parts.append(file)
+        elif not name:
+            objfile = clean(raw(nodes.objfile[spot.node]))
+            parts.append(f"[{escape(base_name(objfile))}]" if objfile else "<unknown>")
+        return r"\n".join(parts) + r"\n"
+
+    def boxes(self, spot: Spot) -> list[str]:
+        """Boxes for the labels of a node. Of a leaf, with what callees had that are left out."""
+        lines: list[str] = []
+        flat = bool(spot.outs)
+        here = f"N{self.number[spot]}"
+        for i, tag in enumerate(sorted_tags(spot.tags.values(), flat)[:MOST_TAGS]):
+            weight = tag.flat_value() if flat else tag.cum_value()
+            if not weight:
+                continue
+            text = self.report.value(weight)
+            lines += _box(here, f"{here}_{i}", clean(tag.name), text)
+            lines += self.numbers(spot, tag.name, flat, f"{here}_{i}")
+        return lines + self.numbers(spot, b"", flat, here)
+
+    def numbers(self, spot: Spot, labels: bytes, flat: bool, source: str) -> list[str]:
+        lines: list[str] = []
+        for i, tag in enumerate(collapsed(spot.numbers.get(labels, {}).values(), flat)):
+            weight, attribute = tag.cum_value(), ' style="dotted"'
+            if flat or tag.flat_value() == tag.cum_value():
+                weight, attribute = tag.flat_value(), ""
+            if weight:
+                # the N before what begins with one already is pprof's
+                text = self.report.value(weight)
+                lines += _box(source, f"N{source}_{i}", clean(tag.name), text, attribute)
+        return lines
+
+    def edge(self, link: Link, boxed: bool) -> str:
+        total, weight = self.report.total, link.value()
+        text = self.report.value(weight)
+        inlined = r"\n (inline)" if link.inlined else ""
+        parts = [f'label=" {text}{inlined}"']
+        if total:
+            heavy = 1 + min(absolute(quotient(wrap(weight * 100), total)), 100)
+            wide = 1 + min(absolute(quotient(wrap(weight * 5), total)), 5)
+            if heavy > 1:
+                parts.append(f"weight={heavy}")
+            if wide > 1:
+                parts.append(f"penwidth={wide}")
+            parts.append(f'color="{colour(_share(weight, absolute(total)), False)}"')
+        arrow = "..." if link.residual else "->"
+        tip = f'"{escape(clean(link.src.name))} {arrow} {escape(clean(link.dst.name))} ({text})"'
+        parts.append(f"tooltip={tip} labeltooltip={tip}")
+        if link.residual:
+            parts.append('style="dotted"')
+        if boxed:
+            parts.append("minlen=2")
+        # what is no node of the graph has the number 0
+        src, dst = self.number.get(link.src, 0), self.number.get(link.dst, 0)
+        return f"N{src} -> N{dst} [{' '.join(parts)}]"
+
+
+def _box(source: str, name: str, text: str, weight: str, attribute: str = "") -> list[str]:
+    tips = f'tooltip="{weight}" labeltooltip="{weight}"'
+    return [
+        f'{name} [label = "{text}" id="{name}" fontsize=8 shape=box3d tooltip="{weight}"]',
+        f'{source} -> {name} [label=" {weight}" weight=100 {tips}{attribute}]',
+    ]
+
+
+def _share(value: int, total: int) -> float:
+    if total:
+        return float(value) / float(total)
+    return math.copysign(math.inf, value) if value else math.nan
+
+
+def escape(text: str) -> str:
+    """A text as it stands between quotes in DOT; lines begin at the left."""
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", r"\l")
+
+
+def colour(score: float, background: bool) -> str:
+    """-1 is green, 0 grey, 1 red; pale for a background. Small scores are moved away from grey, so that they
+    can be told apart."""
+    shift = 0.7
+    saturation, value = (0.1, 0.93) if background else (1.0, 0.7)
+    if not math.isnan(score):
+        score = max(-1.0, min(1.0, score))
+    if abs(score) < 0.2:
+        saturation *= abs(score) / 0.2
+    if score > 0.0:
+        score = math.pow(score, 1.0 - shift)
+    if score < 0.0:
+        score = -math.pow(-score, 1.0 - shift)
+    if score < 0.0:
+        red, green = value * (1 + saturation * score), value
+    else:
+        red, green = value, value * (1 - saturation * score)
+    blue = value * (1 - saturation)
+    return "#" + "".join(f"{truncate(part * 255.0) & 255:02x}" for part in (red, green, blue))
+
+
+def sorted_tags(tags: Iterable[Tag], flat: bool) -> list[Tag]:
+    """The heaviest first."""
+    return sorted(tags, key=lambda t: (0 if flat else -absolute(t.cum), -absolute(t.flat), t.name))
+
+
+def collapsed(tags: Iterable[Tag], flat: bool) -> list[Tag]:
+    """At most four: the heaviest, each with those that are near it, as a range."""
+    ordered = sorted_tags(tags, flat)
+    if len(ordered) <= MOST_TAGS:
+        return ordered
+    groups = [[tag] for tag in ordered[:MOST_TAGS]]
+    for tag in ordered[MOST_TAGS:]:
+        min(groups, key=lambda group: _distance(tag, group[0])).append(tag)
+    return sorted_tags([_group(group) for group in groups], flat)
+
+
+def _distance(a: Tag, b: Tag) -> float:
+    return abs(scale(a.value, a.unit, b.unit)[0] - float(b.value))
+
+
+def _group(group: list[Tag]) -> Tag:
+    least = most = group[0]
+    if len(group) == 1:
+        name = label(least.value, least.unit)
+        return Tag(name.encode("utf-8", "surrogateescape"), (least.flat_value(), 0, least.cum_value(), 0))
+    for tag in group[1:]:
+        if truncate(scale(tag.value, tag.unit, least.unit)[0]) < least.value:
+            least = tag
+        if truncate(scale(tag.value, tag.unit, most.unit)[0]) > most.value:
+            most = tag
+    flat, flat_div, cum, cum_div = (
+        wrap(sum(getattr(tag, name) for tag in group)) for name in ("flat", "flat_div", "cum", "cum_div")
+    )
+    name = f"{label(least.value, least.unit)}..{label(most.value, most.unit)}"
+    return Tag(
+        name.encode("utf-8", "surrogateescape"), (quotient(flat, flat_div), 0, quotient(cum, cum_div), 0)
+    )
