@@ -74,7 +74,7 @@ def to_profile(heap: HeapProfile, view: View = "pprof") -> Profile:
         period=heap.state.rate,
         time_nanos=heap.time_nanos,
         strings=Strings.of(texts.raw()),
-        **{name: column(np.ascontiguousarray(c, code), code) for name, (c, code) in columns.items()},
+        **{name: column(np.asarray(c, code).tobytes(), code) for name, (c, code) in columns.items()},
     )
 
 
