@@ -223,6 +223,9 @@ def test_a_bucket_that_is_cut_off(left: int) -> None:
     memory = bytes(SIZE - left) + bucket(0, [1, 2, 3], 8, [(0, 0)] * 4)[:left]
     with pytest.raises(GosnapError, match="not there"):
         read_buckets(program(memory, BASE + SIZE - left))
+    # in a process that runs, too
+    with pytest.raises(GosnapError, match="not there"):
+        read_buckets(moving([memory], [variables(BASE + SIZE - left)]))
 
 
 def test_a_bucket_across_blocks_and_pages_that_were_never_touched() -> None:

@@ -137,3 +137,14 @@ def test_what_a_target_is(path: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(GosnapError, match="no view 'later'"):
         profiles.load(str(path), "later")
     assert checked_view("now") == "now"
+
+
+def test_a_profile_of_nothing(tmp_path: Path) -> None:
+    parts = heap.sections()
+    for name, value in parts.items():
+        if name.startswith("mprof."):
+            parts[name] = value[:1] if name.endswith("start") and name != "mprof.start_line" else value[:0]
+    parts["mprof.start_line"] = np.zeros(0, "<i8")
+    parts["answers.mprof"] |= {"mappings": [], "complete": []}
+    p = to_profile(open_snapshot(heap.write(tmp_path / "a.gosnap", parts)).heap_profile())
+    assert (p.samples, p.mappings, p.functions, p.locations) == (0, 0, 0, 0)

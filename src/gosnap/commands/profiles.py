@@ -1,10 +1,10 @@
 """Where verbs on profiles find one that no endpoint served: in a process, a snapshot or a core."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+import os
 
 from gosnap.errors import GosnapError
 
+TYPE_CHECKING = False  # importing typing takes as long as reading a profile; so does pathlib
 if TYPE_CHECKING:
     from gosnap.profile.memory import HeapProfile
     from gosnap.profile.model import Profile
@@ -18,10 +18,9 @@ def kind(target: str) -> str:
     for what is none of these: another file, or an address."""
     if target.isascii() and target.isdigit():
         return "process"
-    path = Path(target)
-    if path.is_file():
+    if os.path.isfile(target):  # noqa: PTH113
         try:
-            with path.open("rb") as f:
+            with open(target, "rb") as f:
                 head = f.read(18)
         except OSError:
             return ""
@@ -44,6 +43,8 @@ def load(target: str, view: str = "pprof", *, exe: str | None = None) -> "Profil
 
 def read(target: str, *, exe: str | None = None) -> "HeapProfile":
     """The same before a view is chosen."""
+    from pathlib import Path
+
     from gosnap.profile import memory
     from gosnap.target import procs
 

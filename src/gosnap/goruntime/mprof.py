@@ -30,6 +30,7 @@ _STACK_22, _STACK_23 = 32, 1024
 """The deepest stack: runtime.maxStack until Go 1.22, then maxProfStackDepth; bucket.stk throws beyond."""
 _MAX_BYTES = 1 << 30
 _MAX_SPECIALS = 1 << 27
+_TRIES = 3
 _PASSES = 16
 """How often a running process is read again until two readings agree."""
 
@@ -203,8 +204,11 @@ def _read(program: GoProgram, state: State, blocks: Blocks) -> Buckets:
     kind = program.constant("runtime.memProfile")
     try:
         chain = Chain(state.head, layout, _MEM_PROFILE if kind is None else kind, deepest, _MAX_BYTES)
+        at, tries = 0, 0
         while not chain.walk(blocks.kernel_space()):
-            if not blocks.load(chain.next, most):
+            # once for its beginning, once more for its end, once for what was mapped since
+            at, tries = chain.next, (tries + 1 if chain.next == at else 1)
+            if tries > _TRIES or not blocks.load(at, most):
                 raise ReadError(f"{label}: the memory profile's bucket at {chain.next:#x} is not there")
     except ValueError as e:
         raise GosnapError(
