@@ -90,12 +90,18 @@ def test_every_shape_is_read_as_protobuf_reads_it(m: Any, seed: int) -> None:
     assert said(p) == meaning(m)
 
 
+def lasting(m: dict[str, Any]) -> dict[str, Any]:
+    """Without labels that are 0 of a unit that is an empty string: written, they are nothing."""
+    samples = [(s, v, [label for label in labels if label[2] != (0, b"")]) for s, v, labels in m["samples"]]
+    return {**m, "samples": samples}
+
+
 @SLOW
 @given(messages())
 def test_what_is_written_protobuf_reads(m: Any) -> None:
     p = read.parse(m.SerializeToString(), "x")
     written = encode(p)
-    assert meaning(profileproto.parse(written)) == meaning(m)
+    assert meaning(profileproto.parse(written)) == lasting(meaning(m))
     assert encode(read.parse(written, "x")) == written
     assert read.inflate(to_gzip(p), "x") == written
 
