@@ -166,6 +166,9 @@ cdef class Writer:
                         p = varint(p, 2 << 3)
                         p = varint(p, <uint64_t> values[j])
                 for j in range(label_start[i], label_start[i + 1]):
+                    # 0 of no unit cannot be told from nothing
+                    if not label_str[j] and not label_num[j] and not strings[label_unit[j]]:
+                        continue
                     inner = p + 2 * VARINT
                     inner = tagged(inner, 1, strings[label_key[j]])
                     if label_str[j]:
