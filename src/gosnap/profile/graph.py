@@ -329,14 +329,14 @@ class Graph:
         Only among equal weights are names looked at, and only as far as is shown.
         """
         first, second = (self.cum, self.flat) if cum else (self.flat, self.cum)
-        order = [node for node, chosen in enumerate(self.chosen) if chosen]
-        order.sort(key=lambda node: -absolute(first[node]))
+        weights = [-absolute(weight) for weight in first]
+        order = sorted((node for node, chosen in enumerate(self.chosen) if chosen), key=weights.__getitem__)
         top = top or len(order)
         at = 0
         while at < min(top, len(order)):
-            weight = absolute(first[order[at]])
+            weight = weights[order[at]]
             end = at + 1
-            while end < len(order) and absolute(first[order[end]]) == weight:
+            while end < len(order) and weights[order[end]] == weight:
                 end += 1
             if end - at > 1:
                 order[at:end] = sorted(order[at:end], key=lambda node: self._tie(node, second))
