@@ -8,6 +8,7 @@ time.
 
 import difflib
 import os
+import re
 import subprocess
 import sys
 import zlib
@@ -93,9 +94,21 @@ def test_a_report_is_pprofs(profile: Profile, combination: Combination, tmp_path
         left, right = _reread(theirs.stdout, tmp_path / "theirs.pb.gz"), _reread(out.read_bytes(), out)
     else:
         left, right = _text(theirs.stdout, combination), _text(ours.stdout, combination)
+        if combination.verb == "list":
+            pair = pproforacle.comparable_lists("\n".join(left), "\n".join(right))
+            left, right = pair[0].splitlines(), pair[1].splitlines()
     if left != right:
         different = list(difflib.unified_diff(left, right, "pprof", "gosnap", n=2, lineterm=""))
         pytest.fail(told + "\n".join(different[:40]), pytrace=False)
+
+
+@pytest.mark.usefixtures("corpus")
+@pytest.mark.parametrize("profile", [p for p in _MADE if "heap" in p.name], ids=lambda p: p.name)
+def test_no_routine_has_more_than_all(profile: Profile) -> None:
+    said = gosnapcli.run(["list", "-alloc_space", ".", str(profile.path)])
+    shares = [float(s) for s in re.findall(rb"\(flat, cum\) +([\d.e+-]+)% of Total", said.stdout)]
+    assert all(share <= 100.05 for share in shares)
+    assert shares or said.code or not said.stdout.count(b"ROUTINE")
 
 
 @pytest.mark.usefixtures("corpus")

@@ -94,6 +94,23 @@ def label(value: int, unit: str, to: str = "auto") -> str:
     return "0" if text in ("0", "-0") else text + name
 
 
+def plan(unit: str, to: str = "auto") -> tuple[float, list[float], list[bytes], int, int]:
+    """What ``label`` does for one unit, as data for kernels.
+
+    (base units of a value, base units of each unit it may be shown in, what these are called, which of them
+    is taken: -1 for the largest in which it is 1 or more, and which one where there is no such).
+    """
+    for units, default in UNIT_TYPES:
+        known = sniff(units, unit)
+        if known is None:
+            continue
+        chosen = -1
+        if to not in ("minimum", "auto"):
+            chosen = units.index(_wanted(units, default, to))
+        return known[2], [u[2] for u in units], [u[0].encode() for u in units], chosen, units.index(default)
+    return 1.0, [1.0], [b"" if to in UNSHOWN else to.encode("utf-8", "surrogateescape")], 0, 0
+
+
 def labeller(unit: str, to: str) -> Callable[[int], str]:
     """``label`` for many values of one unit in another, which is looked up once."""
     if to in ("minimum", "auto"):
