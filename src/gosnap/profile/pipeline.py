@@ -17,6 +17,7 @@ from gosnap.profile import demangle, read
 from gosnap.profile.columns import column, offsets, zeros
 from gosnap.profile.graph import Graph, Nodes, trimmed
 from gosnap.profile.model import BASE_LABEL, HAS_INLINE_FRAMES, Profile
+from gosnap.profile.names import escaped
 from gosnap.profile.options import Config
 from gosnap.profile.parallel import ranges, together
 from gosnap.profile.units import absolute, label, quotient, scale, truncate
@@ -284,7 +285,7 @@ class Report:
         """A value as the report prints it: divided, in the output unit."""
         if self.ratio > 0 and self.ratio != 1:
             value = truncate(value * self.ratio)
-        return label(value, self.unit, self.output_unit)
+        return escaped(label(value, self.unit, self.output_unit))
 
     def cutoff(self, fraction: float) -> str:
         """The limit that a share of the total is, as it is printed."""
