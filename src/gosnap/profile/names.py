@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 
+def escaped(text: str) -> str:
+    """A text as it may be shown: what would steer a terminal is escaped, bytes that are no UTF-8 are
+    replaced."""
+    if text.isprintable():
+        return text
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def clean_path(path: bytes) -> bytes:
     """The shortest path that means the same, as Go's path/filepath.Clean on Unix."""
     if not path:

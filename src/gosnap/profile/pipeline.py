@@ -17,6 +17,7 @@ from gosnap.profile import demangle, read
 from gosnap.profile.columns import column, offsets, zeros
 from gosnap.profile.graph import Graph, Nodes, trimmed
 from gosnap.profile.model import BASE_LABEL, HAS_INLINE_FRAMES, Profile
+from gosnap.profile.names import escaped
 from gosnap.profile.options import Config
 from gosnap.profile.parallel import ranges, together
 from gosnap.profile.units import absolute, labeller, quotient, scale, truncate
@@ -301,7 +302,7 @@ class Report:
             value = truncate(value * self.ratio)
         if self._labels is None or self._labels[0] != self.output_unit:
             self._labels = (self.output_unit, labeller(self.unit, self.output_unit))
-        return self._labels[1](value)
+        return escaped(self._labels[1](value))
 
     def cutoff(self, fraction: float) -> str:
         """The limit that a share of the total is, as it is printed."""

@@ -227,11 +227,16 @@ def read_lines(path: str) -> list[bytes] | None:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return None
-    with os.fdopen(fd, "rb", buffering=0) as file:
+    try:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
             return None
-        data = file.readall() or b""
+        with open(fd, "rb", buffering=0, closefd=False) as file:
+            data = file.readall() or b""
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
     lines = data.split(b"\n")
     if not lines[-1]:
         lines.pop()

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from gosnap.profile.graph import Nodes
+from gosnap.profile.names import escaped
 from gosnap.profile.picture import Picture, Spot, sorted_links
 from gosnap.profile.pipeline import Report
 from gosnap.profile.units import scale, truncate
-from gosnap.report.text.profile_labels import clean, clean_text
+from gosnap.report.text.profile_labels import clean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def render(report: Report, picture: Picture) -> Iterator[str]:
         return truncate(scale(value, report.unit, report.output_unit)[0])
 
     yield "positions: instr line\n"
-    yield f"events: {clean_text(report.sample_type)}({clean_text(report.output_unit)})\n"
+    yield f"events: {escaped(report.sample_type)}({escaped(report.output_unit)})\n"
     objfiles, files, names = _Names(), _Names(), _Names()
     called = distinct_names(picture)
     before: int | None = None

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import math
 
-from gosnap.profile.names import base_name, short_name
+from gosnap.profile.names import base_name, escaped, short_name
 from gosnap.profile.nodelabels import Tag
 from gosnap.profile.picture import MOST_TAGS, Link, Picture, Spot, sorted_links
 from gosnap.profile.pipeline import Report
 from gosnap.profile.units import absolute, label, percentage, quotient, scale, truncate, wrap
-from gosnap.report.text.profile_labels import clean, clean_text, report_labels
+from gosnap.report.text.profile_labels import clean, report_labels
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,8 +31,12 @@ class _Drawing:
         self.picture = picture
         p = report.profile
         file = p.strings.text(p.mapping_file[0]) if p.mappings else ""
-        self.title = clean_text(base_name(file)).replace('"', "'") if file else ""
+        self.title = escaped(base_name(file)).replace('"', "'") if file else ""
         self.number = {spot: place for place, spot in enumerate(picture.order, 1)}
+
+    def value(self, value: int) -> str:
+        """A value as it stands between quotes."""
+        return escape(self.report.value(value))
 
     def lines(self) -> list[str]:
         lines = [f'digraph "{self.title or "unnamed"}" {{', 'node [style=filled fillcolor="#f8f8f8"]']
@@ -56,7 +60,7 @@ class _Drawing:
         return lines
 
     def node(self, spot: Spot, most: float) -> str:
-        total, value = self.report.total, self.report.value
+        total, value = self.report.total, self.value
         flat, cum = spot.flat_value(), spot.cum_value()
         flat_text = cum_text = value(flat)
         text = self.several_lines(spot)
@@ -103,7 +107,7 @@ class _Drawing:
             weight = tag.flat_value() if flat else tag.cum_value()
             if not weight:
                 continue
-            text = self.report.value(weight)
+            text = self.value(weight)
             lines += _box(here, f"{here}_{i}", clean(tag.name), text)
             lines += self.numbers(spot, tag.name, flat, f"{here}_{i}")
         return lines + self.numbers(spot, b"", flat, here)
@@ -116,13 +120,14 @@ class _Drawing:
                 weight, attribute = tag.flat_value(), ""
             if weight:
                 # the N before what begins with one already is pprof's
-                text = self.report.value(weight)
-                lines += _box(source, f"N{source}_{i}", clean(tag.name), text, attribute)
+                text = self.value(weight)
+                name = escape(clean(tag.name))
+                lines += _box(source, f"N{source}_{i}", name, text, attribute)
         return lines
 
     def edge(self, link: Link, boxed: bool) -> str:
         total, weight = self.report.total, link.value()
-        text = self.report.value(weight)
+        text = self.value(weight)
         inlined = r"\n (inline)" if link.inlined else ""
         parts = [f'label=" {text}{inlined}"']
         if total:

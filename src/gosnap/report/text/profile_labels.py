@@ -6,7 +6,7 @@ import time
 
 from gosnap.profile.graph import Graph
 from gosnap.profile.model import Profile
-from gosnap.profile.names import base_name
+from gosnap.profile.names import base_name, escaped
 from gosnap.profile.pipeline import Report
 from gosnap.profile.units import label, percentage, scale, truncate
 
@@ -19,17 +19,8 @@ MOST_OF_A_FILTER = 80
 
 
 def clean(name: bytes) -> str:
-    """A name as it is printed: what would steer a terminal is escaped, bytes that are no UTF-8 are
-    replaced."""
-    text = name.decode("utf-8", "replace")
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def clean_text(text: str) -> str:
-    """The same of a string that was decoded."""
-    return clean(text.encode("utf-8", "surrogateescape"))
+    """A name as it is printed: ``escaped``."""
+    return escaped(name.decode("utf-8", "replace"))
 
 
 def comments(profile: Profile, *, hidden: bool = True) -> list[str]:
@@ -46,15 +37,15 @@ def profile_labels(report: Report) -> list[str]:
     if p.mappings:
         file = p.strings.text(p.mapping_file[0])
         if file:
-            lines.append(f"File: {clean_text(base_name(file))}")
+            lines.append(f"File: {escaped(base_name(file))}")
         build_id = p.strings.raw(p.mapping_build_id[0])
         if build_id:
             lines.append(f"Build ID: {clean(build_id)}")
     lines += comments(p, hidden=False)
     if report.sample_type:
-        lines.append(f"Type: {clean_text(report.sample_type)}")
+        lines.append(f"Type: {escaped(report.sample_type)}")
     if p.doc_url:
-        lines.append(f"Doc: {clean_text(p.doc_url)}")
+        lines.append(f"Doc: {escaped(p.doc_url)}")
     if p.time_nanos:
         lines.append(f"Time: {time.strftime('%Y-%m-%d %H:%M:%S %Z', time.localtime(p.time_nanos // 10**9))}")
     if p.duration_nanos:

@@ -6,8 +6,9 @@ import time
 
 from gosnap._kernels import profile_text as kernel
 from gosnap.profile.model import HAS_FILENAMES, HAS_FUNCTIONS, HAS_INLINE_FRAMES, HAS_LINE_NUMBERS, Profile
+from gosnap.profile.names import escaped
 from gosnap.profile.pipeline import Report
-from gosnap.report.text.profile_labels import clean, clean_text
+from gosnap.report.text.profile_labels import clean
 from gosnap.report.text.profile_strings import printable
 
 TYPE_CHECKING = False
@@ -76,8 +77,8 @@ def _head(p: Profile) -> list[str]:
         first, *more = p.strings.raw(index).split(b"\n")
         lines += [f"Comment: {clean(first)}", *map(clean, more)]
     if p.doc_url:
-        lines.append(f"Doc: {clean_text(p.doc_url)}")
-    lines.append(f"PeriodType: {clean_text(p.period_type[0])} {clean_text(p.period_type[1])}")
+        lines.append(f"Doc: {escaped(p.doc_url)}")
+    lines.append(f"PeriodType: {escaped(p.period_type[0])} {escaped(p.period_type[1])}")
     lines.append(f"Period: {p.period}")
     if p.time_nanos:
         lines.append(f"Time: {moment(p.time_nanos)}")
@@ -87,7 +88,7 @@ def _head(p: Profile) -> list[str]:
     types = []
     for kind, unit in p.sample_types:
         default = "[dflt]" if kind == p.default_sample_type else ""
-        types.append(f"{clean_text(kind)}/{clean_text(unit)}{default}")
+        types.append(f"{escaped(kind)}/{escaped(unit)}{default}")
     return [*lines, "Samples:", " ".join(types).strip()]
 
 

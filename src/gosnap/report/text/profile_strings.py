@@ -31,4 +31,6 @@ def values(report: Report) -> Values:
     """How values of a report are printed."""
     from gosnap._kernels.profile_text import Values
 
-    return Values(*plan(report.unit, report.output_unit), report.ratio)
+    base, factors, names, chosen, smallest = plan(report.unit, report.output_unit)
+    names = [clean(name).encode() for name in names]
+    return Values(base, factors, names, chosen, smallest, report.ratio)
