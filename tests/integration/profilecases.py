@@ -27,9 +27,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import pproforacle
-import profileproto
 
 import gotool
+import profileproto
 
 DEFAULT_RATE = 524288
 """runtime.MemProfileRate where nobody sets it."""

@@ -14,10 +14,10 @@ from typing import Any
 
 import gosnapcli
 import profilecases
-import profileproto
 import pytest
 from profilecases import DEFAULT_RATE, RECIPES, Recipe
 
+import profileproto
 from gosnap.cli import VERBS
 
 pytestmark = pytest.mark.integration
