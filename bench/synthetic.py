@@ -1,6 +1,7 @@
 """Heap profiles of any size: a program that does not exist, with packages, inlining and a graph of calls."""
 
 import random
+import sys
 from pathlib import Path
 
 from gosnap.profile.builder import ProfileBuilder
@@ -56,3 +57,9 @@ def write(path: Path, samples: int, depth: int, *, seed: int = 1, functions: int
         live = dice.randrange(count + 1)
         b.sample(stack, (count, count * size, live, live * size), {"bytes": (size, "")})
     path.write_bytes(to_gzip(b.build()))
+
+
+if __name__ == "__main__":
+    file, *numbers = sys.argv[1:]
+    samples_, depth_, seed_, functions_ = map(int, numbers)
+    write(Path(file), samples_, depth_, seed=seed_, functions=functions_)

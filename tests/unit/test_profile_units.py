@@ -85,7 +85,7 @@ def test_paths(path: str, expected: str) -> None:
         ("main.main", "main.main"),
         ("main.(*T).run", "main.(*T).run"),
         ("main.f[...]", "main.f[...]"),
-        ("sync.OnceValue[go.shape.interface { E() string }]", "sync.OnceValue[go.shape.interface { E string }]"),
+        ("sync.Once[go.shape.interface { E() string }]", "sync.Once[go.shape.interface { E string }]"),
         ("main.w[go.shape.chan func(int) error].list", "main.w[go.shape.chan func error].list"),
         ("main.(*List[go.shape.int]).Push", "main.(*List[go.shape.int]).Push"),
         ("main.f[go.shape.<-chan int]", "main.f[go.shape.<-chan int]"),

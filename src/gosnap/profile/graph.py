@@ -118,6 +118,9 @@ class Nodes:
     def printable(self, node: int) -> bytes:
         """How the node is called."""
         raw = self.profile.strings.raw
+        name = self.name[node]
+        if name and not (self.file[node] or self.address[node] or self.line[node]):
+            return raw(name)
         return names.printable(
             raw(self.name[node]),
             raw(self.file[node]),
@@ -329,23 +332,27 @@ class Graph:
         Only among equal weights are names looked at, and only as far as is shown.
         """
         first, second = (self.cum, self.flat) if cum else (self.flat, self.cum)
-        order = [node for node, chosen in enumerate(self.chosen) if chosen]
-        order.sort(key=lambda node: -absolute(first[node]))
+        weights = {node: -absolute(first[node]) for node, chosen in enumerate(self.chosen) if chosen}
+        order = sorted(weights, key=weights.__getitem__)
         top = top or len(order)
         at = 0
         while at < min(top, len(order)):
-            weight = absolute(first[order[at]])
+            weight = weights[order[at]]
             end = at + 1
-            while end < len(order) and absolute(first[order[end]]) == weight:
+            while end < len(order) and weights[order[end]] == weight:
                 end += 1
             if end - at > 1:
-                order[at:end] = sorted(order[at:end], key=lambda node: self._tie(node, second))
+                order[at:end] = self._by_name(order[at:end], second)
             at = end
         return order[:top]
 
-    def _tie(self, node: int, second: memoryview) -> tuple[bytes, int, bytes]:
+    def _by_name(self, nodes: list[int], second: memoryview) -> list[int]:
+        """By name, among equal names by the other weight, and then by all that makes a node."""
         # a name begins with the address, in as many digits for all: it sorts as the number does
-        return (self.name(node), -absolute(second[node]), self.nodes.info(node))
+        keys = {node: (self.name(node), -absolute(second[node])) for node in nodes}
+        if len(set(keys.values())) == len(keys):
+            return sorted(nodes, key=keys.__getitem__)
+        return sorted(nodes, key=lambda node: (*keys[node], self.nodes.info(node)))
 
 
 def trimmed(

@@ -20,7 +20,7 @@ from gosnap.profile.model import BASE_LABEL, HAS_INLINE_FRAMES, Profile
 from gosnap.profile.names import escaped
 from gosnap.profile.options import Config
 from gosnap.profile.parallel import ranges, together
-from gosnap.profile.units import absolute, label, quotient, scale, truncate
+from gosnap.profile.units import absolute, labeller, quotient, scale, truncate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -157,6 +157,7 @@ class Report:
     """
 
     __slots__ = (
+        "_labels",
         "config",
         "divisor",
         "edgefraction",
@@ -181,6 +182,7 @@ class Report:
         self.profile = profile
         self.config = config
         self.verb = verb
+        self._labels: tuple[str, Callable[[int], str]] | None = None
         self.index = profile.sample_index(config.sample_index)
         self.divisor = 0 if config.mean else -1
         self.sample_type, self.unit = profile.sample_types[self.index]
@@ -285,7 +287,9 @@ class Report:
         """A value as the report prints it: divided, in the output unit."""
         if self.ratio > 0 and self.ratio != 1:
             value = truncate(value * self.ratio)
-        return escaped(label(value, self.unit, self.output_unit))
+        if self._labels is None or self._labels[0] != self.output_unit:
+            self._labels = (self.output_unit, labeller(self.unit, self.output_unit))
+        return escaped(self._labels[1](value))
 
     def cutoff(self, fraction: float) -> str:
         """The limit that a share of the total is, as it is printed."""
@@ -329,7 +333,8 @@ def _total(report: Report) -> int:
     from gosnap._kernels.profile_graph import total
 
     p = report.profile
-    key, value = (p.strings.find(text) for text in BASE_LABEL)
+    key = p.strings.find(BASE_LABEL[0]) or 0
+    value = (p.strings.find(BASE_LABEL[1]) or 0) if key else 0
     sum_, divisor = total(
         p.values,
         len(p.sample_types),
@@ -338,7 +343,7 @@ def _total(report: Report) -> int:
         p.label_start,
         p.label_key,
         p.label_str,
-        key or 0 if value else 0,
-        value or 0,
+        key if value else 0,
+        value,
     )
     return quotient(sum_, divisor)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 Unit = tuple[str, tuple[str, ...], float]
 """Canonical name, what else it is called, and how many base units it is."""
 
@@ -73,9 +77,14 @@ def scale(value: int, unit: str, to: str) -> tuple[float, str]:
                 if candidate[2] >= factor and base / candidate[2] >= 1.0:
                     factor, wanted = candidate[2], candidate
         else:
-            wanted = sniff(units, to) or default
+            wanted = _wanted(units, default, to)
         return base / wanted[2], wanted[0]
     return float(value), "" if to in UNSHOWN else to
+
+
+def _wanted(units: tuple[Unit, ...], default: Unit, to: str) -> Unit:
+    """The unit of that kind that is asked for; for one of another kind, the kind's own."""
+    return sniff(units, to) or default
 
 
 def plan(unit: str, to: str = "auto") -> tuple[float, list[float], list[bytes], int, int]:
@@ -90,7 +99,7 @@ def plan(unit: str, to: str = "auto") -> tuple[float, list[float], list[bytes], 
             continue
         chosen = -1
         if to not in ("minimum", "auto"):
-            chosen = units.index(sniff(units, to) or default)
+            chosen = units.index(_wanted(units, default, to))
         return known[2], [u[2] for u in units], [u[0].encode() for u in units], chosen, units.index(default)
     return 1.0, [1.0], [b"" if to in UNSHOWN else to.encode("utf-8", "surrogateescape")], 0, 0
 
@@ -100,6 +109,28 @@ def label(value: int, unit: str, to: str = "auto") -> str:
     scaled, name = scale(value, unit, to)
     text = f"{scaled:.2f}".removesuffix(".00")
     return "0" if text in ("0", "-0") else text + name
+
+
+def labeller(unit: str, to: str) -> Callable[[int], str]:
+    """``label`` for many values of one unit in another, which is looked up once."""
+    if to in ("minimum", "auto"):
+        return lambda value: label(value, unit, to)
+    # what a unit is worth does not depend on the value
+    one, name = scale(1, unit, to)
+    factors = [
+        (known[2], _wanted(units, default, to)[2])
+        for units, default in UNIT_TYPES
+        if (known := sniff(units, unit))
+    ]
+    factor, divisor = factors[0] if factors else (one, 1.0)
+
+    def labelled(value: int) -> str:
+        text = f"{float(value) * factor / divisor:.2f}"
+        if text.endswith(".00"):
+            text = text[:-3]
+        return "0" if text in ("0", "-0") else text + name
+
+    return labelled
 
 
 def percentage(value: int, total: int) -> str:
@@ -124,7 +155,7 @@ def wrap(value: int) -> int:
 
 def absolute(value: int) -> int:
     """The absolute value of an int64; the least one has none and stays."""
-    return wrap(abs(value))
+    return value if value >= 0 or value == _LEAST else -value
 
 
 def quotient(value: int, divisor: int) -> int:
