@@ -31,6 +31,7 @@ VERBS = {
     "comments": ("gosnap.commands.comments", "the comments in a profile"),
     "raw": ("gosnap.commands.raw", "all that is in a profile, as text"),
     "dot": ("gosnap.commands.dot", "a profile's call graph in Graphviz's language"),
+    "svg": ("gosnap.commands.svg", "a picture of a profile's call graph"),
     "callgrind": ("gosnap.commands.callgrind", "a profile's call graph for KCachegrind"),
     "flame": ("gosnap.commands.flame", "a flame graph of a profile: one page, folded stacks, or speedscope"),
     "info": ("gosnap.commands.info", "target, collector, self-checks, and where the RSS went"),
@@ -42,20 +43,10 @@ VERBS = {
 ALIASES = {"text": "top"}
 """Other names of verbs."""
 PPROF_REPORTS = frozenset(
-    [
-        "top",
-        "tree",
-        "peek",
-        "list",
-        "traces",
-        "raw",
-        "tags",
-        "comments",
-        "proto",
-        "topproto",
-        "dot",
-        "callgrind",
-    ]
+    (
+        *("top", "tree", "peek", "list", "traces", "raw", "tags", "comments"),
+        *("proto", "topproto", "dot", "svg", "callgrind"),
+    )
 )
 """Verbs that pprof has as flags."""
 

@@ -296,29 +296,3 @@ def _sorted_runs(
         last = this
     end()
     return joined.join(out)
-
-
-_ROUTINE = re.compile(r"(?m)(?=^ROUTINE =)")
-_ROUTINE_SUMS = re.compile(r"(?m)^( *\S+) +\S+ \(flat, cum\) .*$")
-
-
-def comparable_lists(theirs: str, ours: str) -> tuple[str, str]:
-    """Two answers of ``list`` without what gosnap does differently on purpose.
-
-    - A routine's cum counts a sample once, where pprof counts it once for every line of a recursion: of the
-      line below ROUTINE only the flat value is compared. That no cum is more than all is checked in
-      ``test_no_routine_has_more_than_all``.
-    - gosnap finds sources where pprof does not look (module cache, GOROOT, -trimpath), and shows lines with
-      values where there is no source: routines of which pprof says "Error" are compared by name and flat
-      value only.
-    """
-
-    def routines(text: str) -> list[list[str]]:
-        blocks = _ROUTINE.split(_ROUTINE_SUMS.sub(r"\1 (flat)", text))
-        return [block.split("\n") for block in blocks]
-
-    left, right = routines(theirs), routines(ours)
-    for a, b in zip(left, right, strict=False):
-        if len(a) > 2 and len(b) > 2 and a[:2] == b[:2] and a[2].startswith(" Error: could not find file"):
-            del a[2:], b[2:]
-    return "\n".join("\n".join(a) for a in left), "\n".join("\n".join(b) for b in right)

@@ -22,10 +22,12 @@ SMALLEST_FONT, FONT_GROWTH = 8, 16.0
 
 def render(report: Report, picture: Picture) -> str:
     """The whole graph."""
-    return "".join(f"{line}\n" for line in _Drawing(report, picture).lines())
+    return "".join(f"{line}\n" for line in Drawing(report, picture).lines())
 
 
-class _Drawing:
+class Drawing:
+    """The parts of a picture, as texts and colours."""
+
     def __init__(self, report: Report, picture: Picture) -> None:
         self.report = report
         self.picture = picture
@@ -46,10 +48,10 @@ class _Drawing:
         head = escape(labels[0])
         lines.append(f'subgraph cluster_L {{ "{head}" [shape=box fontsize=16 label="{text}\\l"{tooltip}] }}')
         spots = self.picture.order
-        most = max((absolute(spot.flat_value()) for spot in spots), default=0)
+        most = largest(self.picture)
         boxed = set()
         for spot in spots:
-            lines.append(self.node(spot, float(most)))
+            lines.append(self.node(spot, most))
             boxes = self.boxes(spot)
             if boxes:
                 boxed.add(spot)
@@ -60,23 +62,33 @@ class _Drawing:
         return lines
 
     def node(self, spot: Spot, most: float) -> str:
-        total, value = self.report.total, self.value
-        flat, cum = spot.flat_value(), spot.cum_value()
-        flat_text = cum_text = value(flat)
-        text = self.several_lines(spot)
-        text += f"{flat_text} ({percentage(flat, total).strip()})" if flat else "0"
-        if cum != flat:
-            cum_text = value(cum)
-            text += (r"\n" if flat else " ") + f"of {cum_text} ({percentage(cum, total).strip()})"
-        size = SMALLEST_FONT
-        if most and flat and float(absolute(flat)) <= most:
-            size += math.ceil(FONT_GROWTH * math.sqrt(float(absolute(flat)) / most))
-        share = _share(cum, absolute(total))
+        here = self.number[spot]
+        share = self.share(spot.cum_value())
         return (
-            f'N{self.number[spot]} [label="{text}" id="node{self.number[spot]}" fontsize={size} shape=box '
-            f'tooltip="{escape(clean(spot.name))} ({cum_text})" color="{colour(share, False)}" '
-            f'fillcolor="{colour(share, True)}"]'
+            f'N{here} [label="{self.label(spot)}" id="node{here}" fontsize={font_size(spot, most)} shape=box '
+            f'tooltip="{self.tip(spot)}" color="{colour(share, False)}" fillcolor="{colour(share, True)}"]'
         )
+
+    def label(self, spot: Spot) -> str:
+        """What stands in a node: its name, what it has itself, and with its callees."""
+        total = self.report.total
+        flat, cum = spot.flat_value(), spot.cum_value()
+        text = self.several_lines(spot)
+        text += f"{self.value(flat)} ({percentage(flat, total).strip()})" if flat else "0"
+        if cum != flat:
+            text += (r"\n" if flat else " ") + f"of {self.value(cum)} ({percentage(cum, total).strip()})"
+        return text
+
+    def tip(self, spot: Spot) -> str:
+        """What is shown of a node under the pointer."""
+        return f"{escape(clean(spot.name))} ({self.value(spot.cum_value())})"
+
+    def share(self, value: int) -> float:
+        """A value's share of the total, for ``colour``."""
+        total = absolute(self.report.total)
+        if total:
+            return float(value) / float(total)
+        return math.copysign(math.inf, value) if value else math.nan
 
     def several_lines(self, spot: Spot) -> str:
         """A node's name, a line for each of its parts."""
@@ -132,14 +144,13 @@ class _Drawing:
         parts = [f'label=" {text}{inlined}"']
         if total:
             heavy = 1 + min(absolute(quotient(wrap(weight * 100), total)), 100)
-            wide = 1 + min(absolute(quotient(wrap(weight * 5), total)), 5)
+            wide = self.width(link)
             if heavy > 1:
                 parts.append(f"weight={heavy}")
             if wide > 1:
                 parts.append(f"penwidth={wide}")
-            parts.append(f'color="{colour(_share(weight, absolute(total)), False)}"')
-        arrow = "..." if link.residual else "->"
-        tip = f'"{escape(clean(link.src.name))} {arrow} {escape(clean(link.dst.name))} ({text})"'
+            parts.append(f'color="{colour(self.share(weight), False)}"')
+        tip = f'"{self.link_tip(link)}"'
         parts.append(f"tooltip={tip} labeltooltip={tip}")
         if link.residual:
             parts.append('style="dotted"')
@@ -148,6 +159,17 @@ class _Drawing:
         # what is no node of the graph has the number 0
         src, dst = self.number.get(link.src, 0), self.number.get(link.dst, 0)
         return f"N{src} -> N{dst} [{' '.join(parts)}]"
+
+    def link_tip(self, link: Link) -> str:
+        """What is shown of an edge under the pointer."""
+        arrow = "..." if link.residual else "->"
+        src, dst = escape(clean(link.src.name)), escape(clean(link.dst.name))
+        return f"{src} {arrow} {dst} ({self.value(link.value())})"
+
+    def width(self, link: Link) -> int:
+        """How wide an edge is drawn, 1 to 6."""
+        total = self.report.total
+        return 1 + min(absolute(quotient(wrap(link.value() * 5), total)), 5) if total else 1
 
 
 def _box(source: str, name: str, text: str, weight: str, attribute: str = "") -> list[str]:
@@ -158,10 +180,17 @@ def _box(source: str, name: str, text: str, weight: str, attribute: str = "") ->
     ]
 
 
-def _share(value: int, total: int) -> float:
-    if total:
-        return float(value) / float(total)
-    return math.copysign(math.inf, value) if value else math.nan
+def font_size(spot: Spot, most: float) -> int:
+    """8 to 24, by what a node has itself; ``most``: what the one has that has most."""
+    flat = spot.flat_value()
+    if not most or not flat or float(absolute(flat)) > most:
+        return SMALLEST_FONT
+    return SMALLEST_FONT + math.ceil(FONT_GROWTH * math.sqrt(float(absolute(flat)) / most))
+
+
+def largest(picture: Picture) -> float:
+    """The most that a node has itself."""
+    return float(max((absolute(spot.flat_value()) for spot in picture.order), default=0))
 
 
 def escape(text: str) -> str:
@@ -193,6 +222,22 @@ def colour(score: float, background: bool) -> str:
 def sorted_tags(tags: Iterable[Tag], flat: bool) -> list[Tag]:
     """The heaviest first."""
     return sorted(tags, key=lambda t: (0 if flat else -absolute(t.cum), -absolute(t.flat), t.name))
+
+
+def unescaped(text: str) -> list[str]:
+    """The lines of a text that stands between quotes in DOT."""
+    lines, at = [""], 0
+    while at < len(text):
+        if text[at] == "\\" and at + 1 < len(text):
+            at += 1
+            if text[at] in "nl":
+                lines.append("")
+            else:
+                lines[-1] += text[at]
+        else:
+            lines[-1] += text[at]
+        at += 1
+    return lines
 
 
 def collapsed(tags: Iterable[Tag], flat: bool) -> list[Tag]:
