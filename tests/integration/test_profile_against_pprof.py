@@ -23,9 +23,11 @@ import pytest
 from profilecases import COMBINATIONS, PROFILES, Combination, Profile
 
 import gotool
-from gosnap.cli import VERBS
+from gosnap import cli
 
 pytestmark = pytest.mark.integration
+
+VERBS = {**cli.VERBS, **cli.ALIASES}
 
 _SHARE = int(os.environ.get("GOSNAP_PPROF_SHARE", "1"))
 
