@@ -22,6 +22,7 @@ VERBS = {
     "paths": ("gosnap.commands.paths", "why is it alive: paths from the roots to an object or to a type"),
     "goroutines": ("gosnap.commands.goroutines", "goroutines by stack; those that nothing can wake any more"),
     "spans": ("gosnap.commands.spans", "the allocator: size classes, free slots, waste, large objects"),
+    "profile": ("gosnap.commands.profile", "an interactive shell on a profile, as `go tool pprof` opens one"),
     "top": ("gosnap.commands.top", "functions by memory, from a pprof profile, as `go tool pprof -top`"),
     "tree": ("gosnap.commands.tree", "a profile's call graph: each function with its callers and callees"),
     "peek": ("gosnap.commands.peek", "callers and callees of the functions that a pattern matches"),

@@ -35,8 +35,8 @@ def frames(p: Profile, sample: int) -> list[list[tuple[str, str, int, int]]]:
     return [
         [
             (
-                p.strings[p.function_name[f]],
-                p.strings[p.function_filename[f]],
+                p.strings.text(p.function_name[f]),
+                p.strings.text(p.function_filename[f]),
                 p.function_start_line[f],
                 p.line_line[k],
             )
@@ -65,10 +65,10 @@ def test_as_a_profile(path: Path, view: str) -> None:
     assert frames(p, 2) == []
     # Go until 1.26 gives no size to what was never allocated
     assert list(p.label_start) == [0, 1, 2, 2] and list(p.label_num) == [32, 1 << 20]
-    assert {p.strings[k] for k in p.label_key} == {"bytes"} and set(p.label_unit) == {0}
+    assert {p.strings.text(k) for k in p.label_key} == {"bytes"} and set(p.label_unit) == {0}
     assert list(p.mapping_flags) == [HAS_FUNCTIONS, 0]
-    assert [p.strings[k] for k in p.mapping_file] == ["/shop/shop", "[vdso]"]
-    assert [p.strings[k] for k in p.mapping_build_id] == ["ab", ""]
+    assert [p.strings.text(k) for k in p.mapping_file] == ["/shop/shop", "[vdso]"]
+    assert [p.strings.text(k) for k in p.mapping_build_id] == ["ab", ""]
     assert list(p.location_mapping) == [0, 0, 1]
 
 

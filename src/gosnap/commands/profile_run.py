@@ -8,8 +8,11 @@ from gosnap.errors import UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import ClassVar
 
     from gosnap.profile.answers import ProfileView
+    from gosnap.profile.model import Profile
+    from gosnap.profile.options import Config
     from gosnap.profile.pipeline import Notes, Report
     from gosnap.profile.regex import Match
 
@@ -17,8 +20,12 @@ if TYPE_CHECKING:
 class Run:
     """A verb under way: its command line, the report, the pattern it was given, and what to say on stderr."""
 
-    __slots__ = ("found", "match", "notes", "pattern", "report")
+    __slots__ = ("base", "found", "match", "notes", "pattern", "report")
 
+    loaded: ClassVar[tuple[Profile, Config] | None] = None
+    """In the interactive shell, which has read the profile: it, and the options in force."""
+    base: Profile
+    """The profile before the report's filters."""
     found: flags.Arguments
     report: Report
     notes: Notes
@@ -48,18 +55,22 @@ class Run:
 
             # before profiles are read, which takes longer
             self.match = compile_regex("argument", self.pattern)
-        from gosnap.commands import profile_sources
         from gosnap.profile import pipeline
 
         self.notes = []
-        profile = pipeline.load(
-            found.sources,
-            found.config,
-            self.notes,
-            executable=found.executable,
-            open_source=profile_sources.opener(found, self.notes),
-        )
-        self.report = pipeline.prepare(profile, found.config, verb, self.notes)
+        if Run.loaded is not None:
+            self.base, found.config = Run.loaded
+        else:
+            from gosnap.commands import profile_sources
+
+            self.base = pipeline.load(
+                found.sources,
+                found.config,
+                self.notes,
+                executable=found.executable,
+                open_source=profile_sources.opener(found, self.notes),
+            )
+        self.report = pipeline.prepare(self.base, found.config, verb, self.notes)
 
     def say(self) -> None:
         """The notes, to stderr; each is said once."""
