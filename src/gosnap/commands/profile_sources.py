@@ -48,7 +48,16 @@ def opener(found: Arguments, notes: list[str]) -> Callable[[str], Profile]:
             return read.read_file(source, config.max_size, symbols=symbols)
         from gosnap.profile import memory
 
-        heap = profiles.read(source, exe=exe or None)
+        try:
+            heap = profiles.read(source, exe=exe or None)
+        except GosnapError as e:
+            if not e.message.startswith("no Go process named"):
+                raise
+            # a word may be meant as a file as well
+            raise GosnapError(
+                f"{source}: no such file, and no Go process of that name runs here",
+                "give a profile, a PID, a .gosnap file, or http://HOST:PORT",
+            ) from None
         notes.extend(heap.notes)
         return memory.to_profile(heap, memory.checked_view(view))
 
