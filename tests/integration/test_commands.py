@@ -260,7 +260,7 @@ def test_errors(quiet: Any, tmp_path: Path) -> None:
         assert "not a regular file" in fails(*verb, "-o", "/dev/null", "--force", cwd=tmp_path)
         assert "name too long" in fails(*verb, "-o", "x" * 300, cwd=tmp_path).lower()
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
-    assert "the snapshot itself" in fails("types", "a.gosnap", "-o", "a.gosnap", "--force", cwd=tmp_path)
+    assert "is the file that is read" in fails("types", "a.gosnap", "-o", "a.gosnap", "--force", cwd=tmp_path)
     os.mkfifo(tmp_path / "pipe")
     assert "not a regular file" in fails("types", "pipe", cwd=tmp_path)
     for command in ("types a.gosnap > /dev/full", "--help > /dev/full", "types a.gosnap >&-"):
