@@ -549,10 +549,18 @@ def fuzz_paths(rng: random.Random) -> None:
     if rng.random() < 0.5 and len(first):
         first[0], first[-1] = 0, n
     table = first, column(rng, spans, 2, "u1"), known, column(rng, len(known), 99, "i8", 0.1)
-    member = order[: rng.randrange(n + 1)]
-    word = column(rng, len(member), 99, "i8", 0.1)
+    member = order[: rng.randrange(n + 1)].astype(np.int64)
+    starts = np.sort(column(rng, len(kind) + 1, len(step) + 1, "i8", wild))
     room = len(member) - (len(member) > 0 and rng.random() < 0.05)
-    expect(paths.fields, member, parent, word, kind, *table, np.zeros(room, np.uint64))
+    walked = step, far, steps, starts, kind
+    expect(paths.fields, member, parent, parent, *walked, *table, np.zeros(room, np.uint64))
+    mark, rest = column(rng, n, 2, "u1"), np.zeros((2, rng.randrange(n + 1)), np.int64)
+    expect(paths.thread, order, mark, parent, np.zeros(n, np.uint32), rest[0], rest[1])
+    which, field = column(rng, len(member), 4, "u4", 0.02), column(rng, 4, 1 << 30, "i8")
+    hides = column(rng, 16, 2, "u1")
+    keys = np.zeros(room, np.uint64), np.zeros(room, np.uint8)
+    expect(paths.labelled, member, kind, which, field, column(rng, 4, 1 << 32), hides, *keys)
+    expect(tree.translate, kind, known, column(rng, len(known), 99), np.zeros(len(kind), np.uint32))
     k = rng.choice((0, 1, 100, 100_000 if rng.random() < 0.05 else 10))
     pool = [number(rng, 1 << 64) for _ in range(rng.choice((1, 9, k + 1)))]
     out = [np.zeros(k - (k > 0 and rng.random() < 0.02), np.uint32) for _ in range(2)]
