@@ -46,10 +46,8 @@ def opener(found: Arguments, notes: list[str]) -> Callable[[str], Profile]:
                     f"{source}: no such file", "give a profile, a PID, a .gosnap file, or http://HOST:PORT"
                 )
             return read.read_file(source, config.max_size, symbols=symbols)
-        from gosnap.profile import memory
-
         try:
-            heap = profiles.read(source, exe=exe or None)
+            return profiles.load(source, view, exe=exe or None, notes=notes)
         except GosnapError as e:
             if not e.message.startswith("no Go process named"):
                 raise
@@ -58,8 +56,6 @@ def opener(found: Arguments, notes: list[str]) -> Callable[[str], Profile]:
                 f"{source}: no such file, and no Go process of that name runs here",
                 "give a profile, a PID, a .gosnap file, or http://HOST:PORT",
             ) from None
-        notes.extend(heap.notes)
-        return memory.to_profile(heap, memory.checked_view(view))
 
     return open_source
 

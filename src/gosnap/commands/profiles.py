@@ -32,13 +32,19 @@ def kind(target: str) -> str:
     return "" if "/" in target or ":" in target else "process"
 
 
-def load(target: str, view: str = "pprof", *, exe: str | None = None) -> "Profile":
+def load(
+    target: str, view: str = "pprof", *, exe: str | None = None, notes: "list[str] | None" = None
+) -> "Profile":
     """The memory profile of a process, a snapshot or a core. ``view``: "pprof" or "now"; ``exe``: the
-    executable of a core. GosnapError where there is none, with what to do about it."""
+    executable of a core; what a person should know of it is added to ``notes``. GosnapError where there is
+    none, with what to do about it."""
     from gosnap.profile.memory import checked_view, to_profile
 
     chosen = checked_view(view)
-    return to_profile(read(target, exe=exe), chosen)
+    heap = read(target, exe=exe)
+    if notes is not None:
+        notes.extend(heap.notes)
+    return to_profile(heap, chosen)
 
 
 def read(target: str, *, exe: str | None = None) -> "HeapProfile":
