@@ -522,9 +522,9 @@ def fuzz_paths(rng: random.Random) -> None:
     """Shortest paths, their steps, and merging."""
     graph, offset, _, n = some_graph(rng)
     wild = rng.choice((0, 0, 0.02))
-    parent, via, order = (column(rng, n, n) for _ in range(3))
+    parent, order = (column(rng, n, n) for _ in range(2))
     roots = column(rng, rng.randrange(1, 5), n, "u4", wild)
-    expect(paths.shortest, graph, roots, column(rng, n, 2, "u1"), parent, via, order)
+    expect(paths.shortest, graph, roots, column(rng, n, 2, "u1"), parent, order)
     if rng.random() < 0.5:
         parent = column(rng, n, n + 1, "u4", 0.1)
     for _ in range(5):
@@ -553,9 +553,11 @@ def fuzz_paths(rng: random.Random) -> None:
     starts = np.sort(column(rng, len(kind) + 1, len(step) + 1, "i8", wild))
     room = len(member) - (len(member) > 0 and rng.random() < 0.05)
     walked = step, far, steps, starts, kind
-    expect(paths.fields, member, parent, parent, *walked, *table, np.zeros(room, np.uint64))
+    up = column(rng, len(member), max(len(member), 1), "i8", wild) - 1
+    by = column(rng, len(member), max(m, 1), "u4", wild)
+    expect(paths.fields, member, up, by, *walked, *table, np.zeros(room, np.uint64))
     mark, rest = column(rng, n, 2, "u1"), np.zeros((2, rng.randrange(n + 1)), np.int64)
-    expect(paths.thread, order, mark, parent, np.zeros(n, np.uint32), rest[0], rest[1])
+    expect(paths.thread, graph, order, mark, parent, *rest, np.zeros(n, np.uint32))
     which, field = column(rng, len(member), 4, "u4", 0.02), column(rng, 4, 1 << 30, "i8")
     hides = column(rng, 16, 2, "u1")
     keys = np.zeros(room, np.uint64), np.zeros(room, np.uint8)

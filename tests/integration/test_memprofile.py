@@ -407,7 +407,8 @@ def test_proto(go_version: str, gobuild: Build, running: Start, tmp_path: Path) 
     take(str(target.pid), out=tmp_path / "a.gosnap", contents=False)
     for source in (str(target.pid), str(tmp_path / "a.gosnap")):
         out = tmp_path / "ours.pb.gz"
-        # symbolizing is to do as pprof does, which takes sync.OnceValue[…interface { Error() string }] for C++
+        # symbolizing is to do as pprof does, which takes sync.OnceValue[…interface { Error() string }] for
+        # C++
         assert main(["proto", source, "--symbolize", "none", "-o", str(out), "--force"]) == 0
         assert out.stat().st_mode & 0o777 == 0o600
         mine = profileproto.parse(out.read_bytes())

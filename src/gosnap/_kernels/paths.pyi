@@ -14,13 +14,14 @@ _U32 = npt.NDArray[np.uint32]
 _I64 = npt.NDArray[np.int64]
 _U8 = npt.NDArray[np.uint8]
 
-def shortest(graph: Graph, roots: _U32, shut: _U8, parent: _U32, via: _U32, order: _U32) -> int:
+def shortest(graph: Graph, roots: _U32, shut: _U8, parent: _U32, order: _U32) -> int:
     """Breadth first from the roots; nodes where ``shut`` (u8[n]) is not 0 are reached, but not left again.
 
     parent[v] (u32[n]): the node before v on a shortest path; n for a root, 0xFFFFFFFF for what is not
-    reached. via[v] (u32[n]): the edge by which the path comes to v, where it is no root. order (u32[n]): the
-    nodes as they were reached. Returns how many were. ValueError where columns do not fit or edges are 2**32
-    - 1 or more.
+    reached. order (u32[n]): the nodes as they were reached. Returns how many were. A path comes to a node by
+    the first reference to it from the one before: ``thread`` and a look into the graph find it, and a column
+    of them would be as large as the others. ValueError where columns do not fit or edges are 2**32 - 1 or
+    more.
     """
 
 def chain(parent: _U32, node: int, out: _U32) -> int:
@@ -32,11 +33,13 @@ def chain(parent: _U32, node: int, out: _U32) -> int:
 def on_paths(parent: _U32, nodes: _U32, mark: _U8) -> int:
     """Set mark[v] (u8[n]) to 1 for all that is on the paths up from these nodes; returns how many are."""
 
-def thread(order: _U32, mark: _U8, parent: _U32, position: _U32, member: _I64, above: _I64) -> int:
-    """The marked nodes in the order in which they were reached.
+def thread(graph: Graph, order: _U32, mark: _U8, parent: _U32, member: _I64, above: _I64, via: _U32) -> int:
+    """The marked nodes in the order in which ``shortest`` reached them; with a node, those before it on its
+    path are marked, too.
 
-    Writes them into ``member``, the place of each into ``position`` (u32[n]), and the place of each one's
-    parent, or -1, into ``above``. Returns how many there are. ValueError where there is no room for them.
+    Writes them into ``member``, into ``above`` the place of each one's parent there, or -1, and into ``via``
+    the reference by which it was reached, or 0xFFFFFFFF. Returns how many there are. ValueError where there
+    is no room for them, or where the columns are not of one search in this graph.
     """
 
 def words(
@@ -51,7 +54,7 @@ def words(
 
 def fields(
     member: _I64,
-    parent: _U32,
+    above: _I64,
     via: _U32,
     step: _U16,
     far_edge: _U64,
@@ -68,11 +71,11 @@ def fields(
     in the upper half of a word, the offset of the reference in it in the lower one; 2**64 - 1 where either is
     no object.
 
-    ``member``: i64[m]; ``parent``, ``via``: as ``shortest`` left them; ``step``, ``far_edge``, ``far_step``,
-    ``offset``: as for ``words``. ``kind``: u32 per object, its type. ``first``: i64[s + 1], the first object
-    of each span, ``header``: u8[s], 1 where slots begin with a malloc header, behind which offsets are
-    counted. ``known``: u32, all types, sorted, and ``period``: i64, after how many bytes what an object of
-    each holds begins again, 0 for never: offsets are taken modulo that. ValueError where columns do not fit.
+    ``member``, ``above``, ``via``: as ``thread`` left them; ``step``, ``far_edge``, ``far_step``, ``offset``:
+    as for ``words``. ``kind``: u32 per object, its type. ``first``: i64[s + 1], the first object of each
+    span, ``header``: u8[s], 1 where slots begin with a malloc header, behind which offsets are counted.
+    ``known``: u32, all types, sorted, and ``period``: i64, after how many bytes what an object of each holds
+    begins again, 0 for never: offsets are taken modulo that. ValueError where columns do not fit.
     """
 
 def labelled(

@@ -24,7 +24,6 @@ def shortest(
     const uint32_t[::1] roots not None,
     const uint8_t[::1] shut not None,
     uint32_t[::1] parent not None,
-    uint32_t[::1] via not None,
     uint32_t[::1] order not None,
 ):
     cdef int64_t n = graph.nodes
@@ -32,8 +31,7 @@ def shortest(
     cdef const uint32_t *target = graph.target
     cdef int64_t head = 0, tail = 0, i, e, end
     cdef uint32_t v, w
-    if (shut.shape[0] < n or parent.shape[0] < n or via.shape[0] < n or order.shape[0] < n
-            or graph.edges >= NONE):
+    if shut.shape[0] < n or parent.shape[0] < n or order.shape[0] < n or graph.edges >= NONE:
         raise ValueError("paths: columns do not fit the nodes")
     for i in range(roots.shape[0]):
         if roots[i] >= <uint64_t> n:
@@ -45,7 +43,6 @@ def shortest(
             v = roots[i]
             if parent[v] == NONE:
                 parent[v] = <uint32_t> n
-                via[v] = NONE
                 order[tail] = v
                 tail += 1
         while head < tail:
@@ -68,7 +65,6 @@ def shortest(
                 w = target[e]
                 if parent[w] == NONE:
                     parent[w] = v
-                    via[w] = <uint32_t> e
                     order[tail] = w
                     tail += 1
     return tail
@@ -108,35 +104,65 @@ def on_paths(
 
 
 def thread(
+    Graph graph not None,
     const uint32_t[::1] order not None,
     const uint8_t[::1] mark not None,
     const uint32_t[::1] parent not None,
-    uint32_t[::1] position not None,
     int64_t[::1] member not None,
     int64_t[::1] above not None,
+    uint32_t[::1] via not None,
 ):
-    cdef int64_t n = mark.shape[0], i
-    cdef int64_t count = 0, room = min(member.shape[0], above.shape[0])
-    cdef uint32_t v, p
-    if parent.shape[0] < n or position.shape[0] < n:
+    cdef int64_t n = graph.nodes, i
+    cdef const int64_t *offset = graph.offset
+    cdef const uint32_t *target = graph.target
+    cdef int64_t count = 0, room = min(member.shape[0], above.shape[0], via.shape[0])
+    cdef int64_t up = 0, e = 0, end = 0
+    cdef uint32_t v, p, last = NONE
+    cdef bint good = True
+    if mark.shape[0] < n or parent.shape[0] < n:
         raise ValueError("paths: columns do not fit the nodes")
     with nogil:
         for i in range(order.shape[0]):
-            if i + AHEAD < order.shape[0] and order[i + AHEAD] < n:
-                prefetch(&mark[order[i + AHEAD]])
+            if i + 2 * AHEAD < order.shape[0] and order[i + 2 * AHEAD] < n:
+                prefetch(&mark[order[i + 2 * AHEAD]])
+            if i + AHEAD < order.shape[0]:
+                v = order[i + AHEAD]
+                if v < n and mark[v]:
+                    prefetch(&parent[v])
             v = order[i]
             if v >= n or not mark[v]:
                 continue
             if count == room:
-                count = -1
+                good = False
                 break
             p = parent[v]
-            position[v] = <uint32_t> count
             member[count] = v
-            above[count] = position[p] if p < n else -1
+            if p >= n:
+                above[count] = -1
+                via[count] = NONE
+                count += 1
+                continue
+            if p != last:
+                # what is reached first is left first: parents come in the order of their own places
+                while up < count and member[up] != p:
+                    up += 1
+                if up == count:
+                    good = False
+                    break
+                last = p
+                e = offset[p]
+                end = offset[p + 1]
+            # and those below one in the order of the references to them
+            while e < end and target[e] != v:
+                e += 1
+            if e == end:
+                good = False
+                break
+            above[count] = up
+            via[count] = <uint32_t> e
             count += 1
-    if count < 0:
-        raise ValueError("paths: more nodes than there is room for")
+    if not good:
+        raise ValueError("paths: more nodes than there is room for, or not in the order of their paths")
     return count
 
 
@@ -213,7 +239,7 @@ def words(
 
 def fields(
     const int64_t[::1] member not None,
-    const uint32_t[::1] parent not None,
+    const int64_t[::1] above not None,
     const uint32_t[::1] via not None,
     const uint16_t[::1] step not None,
     const uint64_t[::1] far_edge not None,
@@ -233,30 +259,29 @@ def fields(
     cdef Walk walk
     cdef bint good = True
     if (out.shape[0] < n or header.shape[0] != spans or period.shape[0] != types or spans < 0
-            or parent.shape[0] < objects or via.shape[0] < parent.shape[0]
+            or above.shape[0] != n or via.shape[0] != n
             or offset.shape[0] != objects + 1 or far_edge.shape[0] != far_step.shape[0]):
         raise ValueError("paths: columns differ in length")
     with nogil:
         walk.holder = -1
         for i in range(n):
-            # first where a node's parent is written, a little later what is asked of the parent
-            v = member[i + 2 * AHEAD] if i + 2 * AHEAD < n else -1
-            if 0 <= v < parent.shape[0]:
-                prefetch(&parent[v])
-                prefetch(&via[v])
-            v = member[i + AHEAD] if i + AHEAD < n else -1
-            if 0 <= v < parent.shape[0] and parent[v] < objects and via[v] < step.shape[0]:
-                prefetch(&kind[parent[v]])
-                prefetch(&offset[parent[v]])
-                prefetch(&step[via[v]])
+            if i + AHEAD < n and 0 <= above[i + AHEAD] < n:
+                p = member[above[i + AHEAD]]
+                if 0 <= p < objects and via[i + AHEAD] < step.shape[0]:
+                    prefetch(&kind[p])
+                    prefetch(&offset[p])
+                    prefetch(&step[via[i + AHEAD]])
             out[i] = NO_FIELD
             v = member[i]
-            if not 0 <= v < parent.shape[0]:
+            if v < 0 or above[i] >= n:
                 good = False
                 break
-            p = parent[v]
+            p = member[above[i]] if above[i] >= 0 else objects
             if v >= objects or p >= objects:
                 continue
+            if p < 0:
+                good = False
+                break
             if p != last:
                 # nodes come as they were reached: those below one object follow each other
                 last = p
@@ -284,7 +309,7 @@ def fields(
                 good = False
                 break
             if not walk_to(
-                &walk, p, via[v], &offset[0], objects,
+                &walk, p, via[i], &offset[0], objects,
                 &step[0], step.shape[0], &far_edge[0], &far_step[0], far_edge.shape[0],
             ):
                 good = False

@@ -29,9 +29,9 @@ class Columns:
         self._of_roots: dict[str, npt.NDArray[np.generic]] = {}
         self._starts = np.zeros(0, np.int64)
 
-    def column(self, name: str, dtype: str) -> npt.NDArray[np.generic]:
-        """A section that must be a column of this type."""
-        column = self.reader.array(name)
+    def column(self, name: str, dtype: str, spare: int = 0) -> npt.NDArray[np.generic]:
+        """A section that must be a column of this type; with ``spare``, room for so many more behind it."""
+        column = self.reader.array(name, spare)
         if column.dtype != np.dtype(dtype):
             raise self.wrong(f"section {name} holds {column.dtype}, expected {dtype}")
         return column
@@ -97,27 +97,29 @@ class Columns:
     @cached_property
     def references(self) -> tuple[I64, U32]:
         """References between objects as CSR."""
-        degree = self._degree
-        target = self.column("edges.target", "<u4").astype(np.uint32, copy=False)
-        if len(degree) != self.objects or int(degree.sum(dtype=np.int64)) != len(target):
+        return self._starts_of(0), self._targets(0)
+
+    def references_with_room(self, nodes: int, edges: int) -> tuple[I64, U32]:
+        """The same, to be changed: with room for so many nodes and references more."""
+        return self._starts_of(nodes), self._targets(edges)
+
+    def _targets(self, spare: int) -> U32:
+        target = self.column("edges.target", "<u4", spare).astype(np.uint32, copy=False)
+        edges = len(target) - spare
+        if int(self._starts_of(0)[-1]) != edges:
             raise self.wrong("the references do not fit the objects")
-        if len(target) and int(target.max()) >= self.objects:
+        if edges and int(target[:edges].max()) >= self.objects:
             raise self.wrong("a reference to an object that is not there")
-        return self._starts_of(0), target
-
-    def references_with_room(self, spare: int) -> tuple[I64, U32]:
-        """The same, the first of them with room for so many nodes more."""
-        _, target = self.references
-        return self._starts_of(spare), target
-
-    @cached_property
-    def _degree(self) -> U32:
-        return self.column("edges.degree", "<u4").astype(np.uint32, copy=False)
+        return target
 
     def _starts_of(self, spare: int) -> I64:
         size = self.objects + 1 + spare
         if size > len(self._starts):
-            self._starts = starts(self._degree, spare)
+            # not kept: beside the places where references begin nobody asks for their numbers
+            degree = self.column("edges.degree", "<u4").astype(np.uint32, copy=False)
+            if len(degree) != self.objects:
+                raise self.wrong("the references do not fit the objects")
+            self._starts = starts(degree, spare)
         return self._starts[:size]
 
     @cached_property
@@ -221,7 +223,7 @@ class Columns:
     @cached_property
     def edge_start(self) -> I64:
         """First reference of each object, and their number at the end."""
-        return self.references[0]
+        return self._starts_of(0)
 
     def edges_of(self, index: int) -> tuple[int, int]:
         """(first, number) of an object's references."""
@@ -233,7 +235,7 @@ class Columns:
         """(reference, step) where a step did not fit, sorted."""
         edge = self.column("edges.far_edge", "<u8").astype(np.uint64, copy=False)
         step = self.column("edges.far_step", "<u8").astype(np.uint64, copy=False)
-        if len(edge) != len(step) or bool((edge >= len(self.references[1])).any()):
+        if len(edge) != len(step) or bool((edge >= self.edge_start[-1]).any()):
             raise self.wrong("far steps of references that are not there")
         if bool((edge[1:] <= edge[:-1]).any()):
             raise self.wrong("far steps out of order")

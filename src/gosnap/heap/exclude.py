@@ -81,7 +81,7 @@ def _in_objects(tree: Tree, places: _Places, target: npt.NDArray[np.uint32]) -> 
             continue
         holders = np.flatnonzero(columns.types == np.uint32(key))
         holders = holders[tree.live[holders]]
-        offset = columns.references[0]
+        offset = columns.edge_start
         count = offset[holders + 1] - offset[holders]
         before = np.concatenate([[0], np.cumsum(count)[:-1]]) if len(count) else count
         edges = np.repeat(offset[holders] - before, count) + np.arange(int(count.sum()))

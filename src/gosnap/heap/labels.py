@@ -70,6 +70,8 @@ class Labels:
         """After how many bytes what an object of a type holds begins again: an element, a group; 0 for
         never."""
         role, row = Role(key >> ROLE_SHIFT), key & ROW_MASK
+        if role is Role.MAP_DIR:
+            return 8  # pointers to tables, one like the other
         if row >= len(self.types) or role not in (Role.ARRAY, Role.CHAN_BUF, Role.MAP_BUCKETS):
             return 0
         if role is Role.MAP_BUCKETS:

@@ -1,7 +1,6 @@
 """Why objects are alive: shortest paths from the roots, of one object, or merged of all objects of a type."""
 
 import difflib
-import itertools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -71,9 +70,9 @@ def paths_view(
     labels = Labels(columns, redact=redact)
     address = _address(what)
     if address is None:
-        _objects_of(snapshot, tree, what)
+        chosen = _objects_of(snapshot, tree, what)
         search = _Search(tree, excluded, labels, np.zeros(0, np.uint32))
-        return _of_type(snapshot, search, labels, what, top)
+        return _of_type(snapshot, search, what, chosen, top)
     index = columns.at(address)
     if index < 0:
         raise GosnapError(
@@ -126,17 +125,20 @@ class _Search:
 
     def __init__(self, tree: Tree, excluded: tuple[str, ...], labels: Labels, shut: U32) -> None:
         self.tree = tree
-        graph, self.offset, self.target = tree.graph
+        self.labels = labels
+        self.graph, self.offset, self.target = tree.graph
         exclude(tree, labels, (self.offset, self.target), excluded)
-        n = graph.nodes
+        n = self.graph.nodes
         closed = np.zeros(n, np.uint8)
         closed[shut] = 1
-        self.parent, self.via, self.order = (
-            np.empty(n, np.uint32),
-            np.empty(n, np.uint32),
-            np.empty(n, np.uint32),
-        )
-        self.reached = shortest(graph, tree.tops, closed, self.parent, self.via, self.order)
+        self.parent, self.order = np.empty(n, np.uint32), np.empty(n, np.uint32)
+        self.reached = shortest(self.graph, tree.tops, closed, self.parent, self.order)
+
+    def via(self, node: int) -> int:
+        """The reference by which a node was reached from the one before; only of nodes that are no roots."""
+        above = int(self.parent[node])
+        start, stop = int(self.offset[above]), int(self.offset[above + 1])
+        return start + int(np.argmax(self.target[start:stop] == np.uint32(node)))
 
     def _edges_to(self, index: int) -> tuple[I64, I64]:
         """(edge, where it comes from) of all references to an object; of several from one the first."""
@@ -174,31 +176,56 @@ def _row(search: _Search, steps: Steps, index: int, holder: int, edge: int) -> R
     n = search.tree.objects
     groups = int((way >= n).sum())
     objects = way[groups:].astype(np.int64)
-    via = search.via[objects].astype(np.int64)
-    via[-1] = edge
-    out = [steps.root(int(way[groups - 1]) - n, int(objects[0]))]
-    for low, high in _runs(search.tree.columns.types[objects]):
-        # the step into i lies in the object before it
-        shown = range(low, high)
-        if high - low > _RUN:
-            shown = range(low, low + 2)
-        for i in shown:
-            if i + 1 < len(objects):
-                out += steps.reference(int(objects[i]), int(via[i + 1]))
-        if high - low > _RUN:
-            out.append(steps.repeat(int(objects[low]), high - low - 2))
-            if high < len(objects):
-                out += steps.reference(int(objects[high - 1]), int(via[high]))
-    if len(out) > 2 * _ENDS:
-        out[_ENDS:-_ENDS] = [steps.more(len(out) - 2 * _ENDS)]
+    runs = _runs(search.tree.columns.types[objects])
+    # of a very long way only what will be shown is looked at
+    first, rest = runs[:_ENDS], runs[max(len(runs) - _ENDS, _ENDS) :]
+    head = [
+        steps.root(int(way[groups - 1]) - n, int(objects[0])),
+        *_along(search, steps, objects, edge, first),
+    ]
+    tail = _along(search, steps, objects, edge, rest)
+    hidden = int(rest[0, 0] - first[-1, 1]) if len(rest) else 0
+    if not hidden and len(head) + len(tail) <= 2 * _ENDS:
+        out = head + tail
+    else:
+        all_of_it = len(head) + len(tail) + hidden
+        if not hidden:
+            head, tail = (head + tail)[:_ENDS], (head + tail)[-_ENDS:]
+        head, tail = head[:_ENDS], tail[-_ENDS:]
+        out = [*head, steps.more(all_of_it - len(head) - len(tail)), *tail]
     out.append(steps.target(index))
     return {"length": len(objects), "steps": out}
 
 
-def _runs(types: U32) -> list[tuple[int, int]]:
+def _along(search: _Search, steps: Steps, objects: I64, edge: int, runs: I64) -> list[Row]:
+    """The steps through these runs of objects; by ``edge`` the last object of all is reached."""
+    last = len(objects) - 1
+
+    def reference(into: int) -> list[Row]:
+        return steps.reference(
+            int(objects[into - 1]), edge if into == last else search.via(int(objects[into]))
+        )
+
+    out: list[Row] = []
+    for low, high in runs.tolist():
+        # the step into an object lies in the one before it
+        shown = range(low, high)
+        if high - low > _RUN:
+            shown = range(low, low + 2)
+        for i in shown:
+            if i < last:
+                out += reference(i + 1)
+        if high - low > _RUN:
+            out.append(steps.repeat(int(objects[low]), high - low - 2))
+            if high <= last:
+                out += reference(high)
+    return out
+
+
+def _runs(types: U32) -> I64:
     """[low, high) of neighbours of one type."""
-    cuts = np.flatnonzero(types[1:] != types[:-1]) + 1
-    return list(itertools.pairwise([0, *cuts.tolist(), len(types)]))
+    cuts = np.concatenate([[0], np.flatnonzero(types[1:] != types[:-1]) + 1, [len(types)]])
+    return np.stack([cuts[:-1], cuts[1:]], axis=1)
 
 
 # ---------------------------------------------------------------------- all objects of a type
@@ -219,9 +246,8 @@ class _Merged:
     end_size: I64
 
 
-def _of_type(snapshot: "Snapshot", search: "_Search", labels: Labels, name: str, top: int | None) -> View:
-    tree, columns = search.tree, search.tree.columns
-    chosen = _objects_of(snapshot, tree, name)
+def _of_type(snapshot: "Snapshot", search: "_Search", name: str, chosen: I64, top: int | None) -> View:
+    tree, columns, labels = search.tree, search.tree.columns, search.labels
     chosen = chosen[search.parent[chosen] != np.uint32(NONE)]
     if not len(chosen):
         raise GosnapError(
@@ -287,18 +313,22 @@ def _objects_of(snapshot: "Snapshot", tree: Tree, name: str) -> I64:
 def _merge(search: _Search, labels: Labels, chosen: I64) -> _Merged:
     """Paths to all of these objects, with those that look alike as one."""
     tree = search.tree
-    nodes = tree.nodes
-    mark = np.zeros(nodes, np.uint8)
+    mark = np.zeros(tree.nodes, np.uint8)
     marked = on_paths(search.parent, chosen.astype(np.uint32), mark)
-    position = np.empty(nodes, np.uint32)
-    members, above = np.empty(marked, np.int64), np.empty(marked, np.int64)
-    thread(search.order[: search.reached], mark, search.parent, position, members, above)
-    label, inside, turns = _labels(search, labels, members)
+    members, above, via = (
+        np.empty(marked, np.int64),
+        np.empty(marked, np.int64),
+        np.empty(marked, np.uint32),
+    )
+    thread(search.graph, search.order[: search.reached], mark, search.parent, members, above, via)
+    label, inside, turns = _labels(search, labels, members, above, via)
     place, up = np.zeros(len(members), np.uint32), np.zeros(_PLACES, np.uint32)
     example, again = np.zeros(_PLACES, np.uint32), np.zeros(_PLACES, np.uint8)
     count = merge(above, label, inside, place, up, example, again)
-    at = place[position[chosen]].astype(np.int64)
-    size = tree.columns.elemsize[tree.columns.span_of(chosen)].astype(np.int64)
+    mark[chosen] = 2
+    own = mark[members] == 2
+    at = place[own].astype(np.int64)
+    size = tree.columns.elemsize[tree.columns.span_of(members[own])].astype(np.int64)
     ends = np.bincount(at, minlength=count)
     end_size = np.bincount(at, weights=size.astype(np.float64), minlength=count).astype(np.int64)
     objects, total = ends.copy(), end_size.copy()
@@ -343,7 +373,9 @@ def _turns(turns: _Turns, place: U32) -> dict[int, str]:
     }
 
 
-def _labels(search: _Search, labels: Labels, members: I64) -> tuple[U32, npt.NDArray[np.uint8], _Turns]:
+def _labels(
+    search: _Search, labels: Labels, members: I64, above: I64, via: U32
+) -> tuple[U32, npt.NDArray[np.uint8], _Turns]:
     """A number per node, the same for nodes that one would call the same: by type, and by the field in the
     node above; of a goroutine by the place where it stands. And which are insides of maps and channels.
 
@@ -351,7 +383,7 @@ def _labels(search: _Search, labels: Labels, members: I64) -> tuple[U32, npt.NDA
     """
     tree = search.tree
     n, types = tree.objects, tree.columns.types
-    found, which = _numbered(_fields(search, labels, members))
+    found, which = _numbered(_fields(search, labels, members, above, via))
     names: dict[str, int] = {}
     field = np.zeros(len(found), np.int64)
     holder = np.zeros(len(found), np.uint32)
@@ -397,7 +429,7 @@ def _numbered(key: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], U32]
     return key[first[:count]], out
 
 
-def _fields(search: _Search, labels: Labels, members: I64) -> npt.NDArray[np.uint64]:
+def _fields(search: _Search, labels: Labels, members: I64, above: I64, via: U32) -> npt.NDArray[np.uint64]:
     """Type and offset of the reference by which each of these objects is reached from another."""
     columns = search.tree.columns
     known = np.unique(np.array([0, *columns.type_table["key"]], np.uint32))
@@ -406,8 +438,8 @@ def _fields(search: _Search, labels: Labels, members: I64) -> npt.NDArray[np.uin
     try:
         fields(
             members,
-            search.parent,
-            search.via,
+            above,
+            via,
             columns.column("edges.step", "<u2").astype(np.uint16, copy=False),
             *columns.far_steps,
             columns.edge_start,
@@ -439,7 +471,7 @@ def _merged_row(search: _Search, merged: _Merged, steps: Steps, end: int) -> Row
         elif above >= n:
             found = steps.held(above - n, node)
         else:
-            found = steps.reference(above, int(search.via[node]), exact=False, turns=merged.turns.get(i, ""))
+            found = steps.reference(above, search.via(node), exact=False, turns=merged.turns.get(i, ""))
         if merged.again[i]:
             found = [{**step, "label": step["label"] + " (and so on)"} for step in found]
         out += [{**step, "place": i, **counts} for step in found]

@@ -157,13 +157,14 @@ class Tree:
         them."""
         group, held = self.held
         n, count = self.objects, len(self.group_kind)
-        offset, target = self.columns.references_with_room(count)
         child = np.flatnonzero(self.group_parent != np.uint32(NONE))
         source = np.concatenate([group, self.group_parent[child]])
         order = np.argsort(source, kind="stable")
         more = np.concatenate([held, (child + n).astype(np.uint32)])[order]
+        offset, room = self.columns.references_with_room(count, len(more) + 1)
         offset[n + 1 :] = offset[n] + np.cumsum(np.bincount(source, minlength=count))
-        target = np.concatenate([target, more])
+        target = room[: offset[-1]]
+        target[offset[n] :] = more
         weak = np.zeros(n + count, np.uint8)
         weak[self.weak] = 1
         weak[n:] = np.isin(self.group_kind, tuple(WEAK))

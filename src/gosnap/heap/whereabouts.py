@@ -42,14 +42,14 @@ class Finder:
         self._labels = labels
 
     @cached_property
-    def _shortest(self) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
-        """(the node before each on a shortest way, the reference there)."""
+    def _shortest(self) -> npt.NDArray[np.uint32]:
+        """The node before each on a shortest way."""
         tree = self._tree
         graph, _, _ = tree.graph
         n = graph.nodes
-        parent, via = np.empty(n, np.uint32), np.empty(n, np.uint32)
-        shortest(graph, tree.tops, np.zeros(n, np.uint8), parent, via, np.empty(n, np.uint32))
-        return parent, via
+        parent = np.empty(n, np.uint32)
+        shortest(graph, tree.tops, np.zeros(n, np.uint8), parent, np.empty(n, np.uint32))
+        return parent
 
     def way(self, node: int) -> tuple[list[int], list[int]]:
         """(nodes from a root to this one, the reference into each or -1); the first of a very long way are
@@ -79,15 +79,17 @@ class Finder:
         return start + int(found[0]) if len(found) else None
 
     def _shortest_way(self, node: int) -> tuple[list[int], list[int]]:
-        parent, via = self._shortest
-        nodes = [node]
-        while len(nodes) < _LONGEST:
-            above = int(parent[nodes[-1]])
+        _, offset, target = self._tree.graph
+        nodes, edges = [node], list[int]()
+        while True:
+            above = int(self._shortest[nodes[-1]])
             if above >= self._tree.nodes:
-                break
+                return nodes[::-1], [-1, *edges[::-1]]
+            start, stop = int(offset[above]), int(offset[above + 1])
+            edges.append(start + int(np.argmax(target[start:stop] == np.uint32(nodes[-1]))))
+            if len(nodes) == _LONGEST:
+                return nodes[::-1], edges[::-1]
             nodes.append(above)
-        nodes.reverse()
-        return nodes, [int(via[v]) for v in nodes]
 
     def find(self, node: int) -> Whereabouts:
         """Where a node is."""

@@ -334,20 +334,22 @@ class Reader:
         chunks = self._section(name).chunks
         return chunks[0][0] if chunks else 0
 
-    def array(self, name: str) -> npt.NDArray[Any]:
-        """A section that is a column."""
+    def array(self, name: str, spare: int = 0) -> npt.NDArray[Any]:
+        """A section that is a column; with ``spare`` one that may be changed, and has room for so many items
+        more at its end, whose values are anything."""
         s = self._section(name)
         try:
-            return self._bytes(s).view(np.dtype(s.dtype))
+            dtype = np.dtype(s.dtype)
+            return self._bytes(s, spare * dtype.itemsize).view(dtype)
         except (TypeError, ValueError, SyntaxError):  # numpy's own parser raises the last
             raise GosnapError(f"{self.path}: section {name} is no column of {s.dtype!r}") from None
 
-    def _bytes(self, s: Section) -> npt.NDArray[np.uint8]:
-        """A whole section; large ones are unpacked by two threads."""
+    def _bytes(self, s: Section, spare: int = 0) -> npt.NDArray[np.uint8]:
+        """A whole section, and room behind it; large ones are unpacked by two threads."""
         for chunk in s.chunks:
             _believe(self.path, s.name, chunk)
         try:
-            out = np.empty(s.raw_bytes, np.uint8)
+            out = np.empty(s.raw_bytes + spare, np.uint8)
         except MemoryError:
             raise GosnapError(
                 f"{self.path}: section {s.name} of {s.raw_bytes:,} bytes does not fit into memory",
@@ -365,7 +367,7 @@ class Reader:
             with ThreadPoolExecutor(2, thread_name_prefix="gosnap-unpack") as pool:
                 for _ in pool.map(unpack, range(len(s.chunks))):
                     pass
-        out.flags.writeable = False
+        out.flags.writeable = spare > 0
         return out
 
     def part(self, name: str, start: int, stop: int) -> bytes:
