@@ -178,7 +178,7 @@ def _row(search: _Search, steps: Steps, index: int, holder: int, edge: int) -> R
     objects = way[groups:].astype(np.int64)
     runs = _runs(search.tree.columns.types[objects])
     # of a very long way only what will be shown is looked at
-    first, rest = runs[:_ENDS], runs[max(len(runs) - _ENDS, _ENDS) :]
+    first, rest = runs[:_ENDS], runs[max(len(runs) - _ENDS - 1, _ENDS) :]
     head = [
         steps.root(int(way[groups - 1]) - n, int(objects[0])),
         *_along(search, steps, objects, edge, first),
