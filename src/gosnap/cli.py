@@ -21,6 +21,10 @@ VERBS = {
     "dominators": ("gosnap.commands.dominators", "who holds the memory: retained sizes of live objects"),
     "paths": ("gosnap.commands.paths", "why is it alive: paths from the roots to an object or to a type"),
     "goroutines": ("gosnap.commands.goroutines", "goroutines by stack; those that nothing can wake any more"),
+    "layout": (
+        "gosnap.commands.layout",
+        "how structures lie in memory: padding, pointers, a better order of fields",
+    ),
     "spans": ("gosnap.commands.spans", "the allocator: size classes, free slots, waste, large objects"),
     "profile": ("gosnap.commands.profile", "an interactive shell on a profile, as `go tool pprof` opens one"),
     "top": ("gosnap.commands.top", "functions by memory, from a pprof profile, as `go tool pprof -top`"),

@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "profile": {"_kernels", "binary", "target", "goruntime"},
     # a kernel writes the lines of texts that have millions
     "report": {"_kernels", "heap", "profile"},
-    "commands": {"report", "heap", "target", "profile"},
+    "commands": {"report", "heap", "target", "profile", "binary"},
 }
 EVERYWHERE = {"errors", "_version"}
 

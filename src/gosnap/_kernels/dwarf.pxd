@@ -31,7 +31,11 @@ cdef enum:
     A_FRAME_BASE = 22
     A_LOC_BASE = 23
     A_RNG_BASE = 24
-    A_COUNT_OF = 25
+    A_ALIGN = 25
+    A_BIT_SIZE = 26
+    A_BIT_OFFSET = 27
+    A_DECLARATION = 28
+    A_COUNT_OF = 29
     # classes of values
     C_OTHER = 0
     C_CONST = 1
@@ -68,6 +72,9 @@ cdef enum:
     T_SIZE = 4
     T_LENGTH = 8
     T_ALIAS = 16
+    # flags of a field
+    F_EMBEDDED = 1
+    F_BASE = 2
     MAX_DEPTH = 4096
     MAX_CHAIN = 64
     SHORT_NAME = 1024
@@ -130,6 +137,7 @@ cdef struct RawType:
     int64_t size
     int64_t length
     int64_t rtype
+    uint32_t align
     uint16_t tag
     uint8_t kind
     uint8_t flags
@@ -141,6 +149,9 @@ cdef struct RawField:
     int64_t offset
     uint32_t parent
     uint8_t flags
+    uint8_t bit
+    uint8_t bits
+    uint8_t align
 
 
 cdef struct RawVar:

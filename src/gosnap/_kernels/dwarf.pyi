@@ -39,7 +39,15 @@ class Scan:
 
         kind u8, size i64, elem i32, key i32, length i64, impl i32, iface u8, rtype i64, name u64,
         field_start i64[n + 1], field_offset i64, field_type i32, field_flags u8, field_name u64.
+
+        Beside them what only C's structures need: tag u16 (DW_TAG_*), align u32 (DW_AT_alignment, 0 where
+        there is none), field_bit u8 and field_bits u8 (a bit-field's first bit behind its offset, and how
+        many, 0 for other fields), field_align u8 (1 more than the logarithm of DW_AT_alignment, 0 for none).
+        A field_flags of 2 is a base class.
         """
+
+    def aliases_columns(self) -> dict[str, bytearray]:
+        """Typedefs of C: type i32 (the row of what is behind them), name u64."""
 
     def globals_columns(self) -> dict[str, bytearray]:
         """Variables whose location is one address: value u64 (the address), type i32, name u64."""

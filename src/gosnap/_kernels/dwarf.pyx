@@ -75,6 +75,14 @@ cdef int slot_of(uint64_t attribute) noexcept nogil:
         return A_LOC_BASE
     if attribute == 0x74:
         return A_RNG_BASE
+    if attribute == 0x88:
+        return A_ALIGN
+    if attribute == 0x0D:
+        return A_BIT_SIZE
+    if attribute == 0x0C:
+        return A_BIT_OFFSET
+    if attribute == 0x3C:
+        return A_DECLARATION
     return 0
 
 
@@ -83,7 +91,7 @@ cdef int role_of(uint64_t tag) noexcept nogil:
         0x01, 0x02, 0x04, 0x0F, 0x10, 0x13, 0x15, 0x16, 0x17, 0x1F, 0x24, 0x26, 0x35, 0x37, 0x3B, 0x42, 0x47
     ):
         return D_TYPE
-    if tag == 0x0D:
+    if tag == 0x0D or tag == 0x1C:
         return D_MEMBER
     if tag == 0x21:
         return D_RANGE
@@ -580,6 +588,8 @@ cdef class Scan:
             if have >> A_SIZE & 1 and v[A_SIZE].cls == C_CONST and v[A_SIZE].v < <uint64_t>HUGE:
                 t.size = <int64_t>v[A_SIZE].v
                 t.flags |= T_SIZE
+            if have >> A_ALIGN & 1 and v[A_ALIGN].cls == C_CONST and v[A_ALIGN].v <= 1 << 28:
+                t.align = <uint32_t>v[A_ALIGN].v
             if have >> A_KIND & 1:
                 t.kind = <uint8_t>(v[A_KIND].v & 31)
                 t.flags |= T_KIND
@@ -596,14 +606,22 @@ cdef class Scan:
         elif d.role == D_MEMBER:
             if inside < 0 or inside & 1:
                 return 0
+            if have >> A_DECLARATION & 1 and not have >> A_MEMBER & 1:
+                return 0  # a static member of C++ is no part of the structure
             f = <RawField *>grow(&self.fields, sizeof(RawField))
             if f == NULL:
                 return E_MEMORY
             f.name = name
             f.type = type_
             f.parent = <uint32_t>(inside >> 1)
-            f.flags = have >> A_EMBEDDED & 1 and v[A_EMBEDDED].v != 0
+            f.flags = F_EMBEDDED if have >> A_EMBEDDED & 1 and v[A_EMBEDDED].v != 0 else 0
+            if d.tag == 0x1C:
+                f.flags |= F_BASE
             f.offset = 0
+            f.bit = f.bits = f.align = 0
+            if have >> A_ALIGN & 1 and v[A_ALIGN].cls == C_CONST and v[A_ALIGN].v <= 1 << 28:
+                while f.align < 29 and <uint64_t>1 << f.align <= v[A_ALIGN].v:
+                    f.align += 1
             if have >> A_MEMBER & 1:
                 if v[A_MEMBER].cls == C_CONST:
                     f.offset = <int64_t>v[A_MEMBER].v
@@ -611,8 +629,17 @@ cdef class Scan:
                     f.offset = plus_uconst(v[A_MEMBER].p, v[A_MEMBER].n)
             elif have >> A_BITS & 1 and v[A_BITS].cls == C_CONST:
                 f.offset = <int64_t>(v[A_BITS].v >> 3)
+                f.bit = v[A_BITS].v & 7
             if not 0 <= f.offset < HUGE:
                 f.offset = 0
+            if have >> A_BIT_SIZE & 1 and v[A_BIT_SIZE].cls == C_CONST and v[A_BIT_SIZE].v <= 128:
+                f.bits = <uint8_t>v[A_BIT_SIZE].v
+                # until DWARF 3 counted from the highest bit of a unit of so many bytes
+                if have >> A_BIT_OFFSET & 1 and have >> A_SIZE & 1 and v[A_SIZE].v <= 16:
+                    n = <int64_t>(8 * v[A_SIZE].v) - <int64_t>(v[A_BIT_OFFSET].v & 255) - f.bits
+                    if n >= 0:
+                        f.offset += n >> 3
+                        f.bit = n & 7
         elif d.role == D_RANGE:
             if inside < 0 or inside & 1:
                 return 0
@@ -792,7 +819,14 @@ cdef class Scan:
             "length": zeros(n, 8), "impl": zeros(n, 4), "iface": zeros(n, 1), "rtype": zeros(n, 8),
             "name": zeros(n, 8), "field_start": zeros(n + 1, 8), "field_offset": zeros(m, 8),
             "field_type": zeros(m, 4), "field_flags": zeros(m, 1), "field_name": zeros(m, 8),
+            "tag": zeros(n, 2), "align": zeros(n, 4), "field_bit": zeros(m, 1), "field_bits": zeros(m, 1),
+            "field_align": zeros(m, 1),
         }
+        cdef uint16_t *tag = <uint16_t *>PyByteArray_AS_STRING(out["tag"])
+        cdef uint32_t *align = <uint32_t *>PyByteArray_AS_STRING(out["align"])
+        cdef uint8_t *f_bit = <uint8_t *>PyByteArray_AS_STRING(out["field_bit"])
+        cdef uint8_t *f_bits = <uint8_t *>PyByteArray_AS_STRING(out["field_bits"])
+        cdef uint8_t *f_align = <uint8_t *>PyByteArray_AS_STRING(out["field_align"])
         cdef uint8_t *kind = <uint8_t *>PyByteArray_AS_STRING(out["kind"])
         cdef int64_t *size = <int64_t *>PyByteArray_AS_STRING(out["size"])
         cdef int32_t *elem = <int32_t *>PyByteArray_AS_STRING(out["elem"])
@@ -819,6 +853,8 @@ cdef class Scan:
                 row = self.row[i]
                 name[row] = t.name
                 rtype[row] = t.rtype
+                tag[row] = t.tag
+                align[row] = t.align
                 if t.flags & T_KIND and t.kind == 0:
                     # the linker's own pointers, map, table and channel structures carry no kind
                     if t.tag == 0x0F:
@@ -827,7 +863,10 @@ cdef class Scan:
                         t.kind = 25
                     elif t.tag == 0x01:
                         t.kind = 17
-                elif not t.flags & T_KIND and t.flags & T_RTYPE and t.tag == 0x0F:
+                elif not t.flags & T_KIND and t.tag == 0x0F and (
+                    # unsafe.Pointer has a runtime type where the program needs it
+                    t.flags & T_RTYPE or self.name_is(t.name, "unsafe.Pointer", 14)
+                ):
                     t.kind = 26
                 kind[row] = t.kind
                 size[row] = self.size_of(t, 0)
@@ -863,7 +902,27 @@ cdef class Scan:
                 f_type[at] = self.final(f[k].type)
                 f_flags[at] = f[k].flags
                 f_name[at] = f[k].name
+                f_bit[at] = f[k].bit
+                f_bits[at] = f[k].bits
+                f_align[at] = f[k].align
         free(place)
+        return out
+
+    def aliases_columns(self):
+        cdef RawType *t = <RawType *>self.types.data
+        cdef size_t n = 0
+        cdef size_t i
+        for i in range(self.types.n):
+            n += t[i].tag == 0x16 and t[i].flags & T_ALIAS and t[i].name != 0 and self.row[i] != 0
+        out = {"type": zeros(n, 4), "name": zeros(n, 8)}
+        cdef int32_t *type_ = <int32_t *>PyByteArray_AS_STRING(out["type"])
+        cdef uint64_t *name = <uint64_t *>PyByteArray_AS_STRING(out["name"])
+        n = 0
+        for i in range(self.types.n):
+            if t[i].tag == 0x16 and t[i].flags & T_ALIAS and t[i].name != 0 and self.row[i] != 0:
+                type_[n] = self.row[i]
+                name[n] = t[i].name
+                n += 1
         return out
 
     def globals_columns(self):

@@ -15,6 +15,8 @@ from gosnap.errors import GosnapError
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 I32 = npt.NDArray[np.int32]
+U32 = npt.NDArray[np.uint32]
+U8 = npt.NDArray[np.uint8]
 
 _SECTIONS = ("info", "abbrev", "str", "line_str", "str_offsets", "addr")
 
@@ -41,6 +43,24 @@ class Constants:
         for row in self.name.find(name):
             return int(self.value[row])
         return None
+
+
+@dataclass
+class CDetails:
+    """What only structures of C and C++ need, beside the type table.
+
+    Per row of it ``tag`` (DW_TAG_*) and ``align`` (of alignas, else 0); per field ``bit`` and ``bits`` (a
+    bit-field's first bit behind its offset, and how many; 0 for other fields) and ``field_align`` (of
+    alignas, else 0). ``alias_name`` and ``alias_type``: typedefs, and the row behind each.
+    """
+
+    tag: npt.NDArray[np.uint16]
+    align: U32
+    bit: U8
+    bits: U8
+    field_align: I64
+    alias_name: Names
+    alias_type: I32
 
 
 @dataclass
@@ -92,9 +112,28 @@ class GoDwarf:
         return Names(bytes(data), np.frombuffer(offset, np.int64))
 
     @cached_property
+    def _types(self) -> dict[str, bytearray]:
+        return self.scan.types_columns()
+
+    @cached_property
+    def c_details(self) -> CDetails:
+        """What ``types`` leaves out of the structures of C."""
+        c, a = self._types, self.scan.aliases_columns()
+        power = np.frombuffer(c["field_align"], np.uint8).astype(np.int64)
+        return CDetails(
+            tag=np.frombuffer(c["tag"], np.uint16),
+            align=np.frombuffer(c["align"], np.uint32),
+            bit=np.frombuffer(c["field_bit"], np.uint8),
+            bits=np.frombuffer(c["field_bits"], np.uint8),
+            field_align=np.where(power > 0, 1 << np.maximum(power - 1, 0), 0),
+            alias_name=self._names(a["name"]),
+            alias_type=np.frombuffer(a["type"], np.int32),
+        )
+
+    @cached_property
     def types(self) -> TypeTable:
         """The types."""
-        c = self.scan.types_columns()
+        c = self._types
         return TypeTable(
             kind=np.frombuffer(c["kind"], np.uint8),
             size=np.frombuffer(c["size"], np.int64),

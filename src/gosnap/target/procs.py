@@ -234,6 +234,17 @@ def resolve(target: str | int) -> int:
     raise GosnapError(f"{len(found)} Go processes match {text!r}: {pids}", "give the PID")
 
 
+def exe_of(pid: int) -> str:
+    """The name of a process's executable. GosnapError where there is no such process, or it may not be
+    looked at."""
+    try:
+        return Path(f"/proc/{pid}/exe").readlink().name.removesuffix(" (deleted)")
+    except FileNotFoundError:
+        raise GosnapError(f"no process {pid}", "`gosnap ps` lists the Go processes here") from None
+    except OSError as e:
+        raise GosnapError(f"process {pid}: {e.strerror}", "run as its user, or as root") from None
+
+
 def _runs(pid: int, path: str) -> bool:
     try:
         return Path(f"/proc/{pid}/exe").samefile(path)
