@@ -17,6 +17,7 @@ from gosnap.binary.structs import Structs, better_order
 from gosnap.cli import main
 
 Build = Callable[..., Path]
+SOURCES = Path(__file__).resolve().parents[1] / "targets" / "cstructs"
 
 ON_DEMAND, PROGRAM = 16, 64
 """Pointer masks that are not plain bits: abi.TFlagGCMaskOnDemand (Go >= 1.24), kindGCProg (before)."""
@@ -97,41 +98,13 @@ def test_pointers_of_all_types_are_those_of_the_runtime(go_version: str, gobuild
     assert checked > 1000 and masks > 800
 
 
-C = r""" #include <stddef.h> #include <stdio.h> struct item { char a; int b; short c; }; typedef struct { char
-x; double y; char z; struct item it[2]; void *p; int (*fn)(int); } anon_t; struct __attribute__((packed))
-packed { char a; int b; short c; }; struct bits { unsigned a:3; unsigned b:5; int c; unsigned long d:40; char
-e; }; union either { int a; double b; char c[16]; }; struct aligned { char a; _Alignas(32) int b; long double
-ld; }; struct self { struct self *next; union either u; const char *name; enum { A, B } e; }; struct item
-item; anon_t anon; struct packed packed; struct bits bits; union either either; struct aligned aligned; struct
-self self; #define WIDE(type, field) offsetof(type, field), sizeof ((type *)0)->field
-#define SAY(type, field) printf("%s %s %zu %zu\n", #type, #field, WIDE(type, field))
-int main(void) {
-    printf("struct item - %zu %zu\n", sizeof(struct item), _Alignof(struct item));
-    printf("anon_t - %zu %zu\n", sizeof(anon_t), _Alignof(anon_t));
-    printf("struct packed - %zu %zu\n", sizeof(struct packed), _Alignof(struct packed));
-    printf("struct bits - %zu %zu\n", sizeof(struct bits), _Alignof(struct bits));
-    printf("union either - %zu %zu\n", sizeof(union either), _Alignof(union either));
-    printf("struct aligned - %zu %zu\n", sizeof(struct aligned), _Alignof(struct aligned));
-    printf("struct self - %zu %zu\n", sizeof(struct self), _Alignof(struct self));
-    SAY(struct item, a); SAY(struct item, b); SAY(struct item, c);
-    SAY(anon_t, x); SAY(anon_t, y); SAY(anon_t, z); SAY(anon_t, it); SAY(anon_t, p); SAY(anon_t, fn);
-    SAY(struct packed, a); SAY(struct packed, b); SAY(struct packed, c);
-    SAY(struct bits, c); SAY(struct bits, e);
-    SAY(union either, a); SAY(union either, b); SAY(union either, c);
-    SAY(struct aligned, a); SAY(struct aligned, b); SAY(struct aligned, ld);
-    SAY(struct self, next); SAY(struct self, u); SAY(struct self, name); SAY(struct self, e);
-}
-"""
-
-
 @pytest.mark.parametrize("dwarf", ["-gdwarf-3", "-gdwarf-4", "-gdwarf-5"])
 def test_structures_of_c(dwarf: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     compiler = shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         pytest.skip("neither gcc nor clang is on PATH")
-    (tmp_path / "a.c").write_text(C)
     binary = tmp_path / "a"
-    subprocess.run([compiler, dwarf, str(tmp_path / "a.c"), "-o", str(binary)], check=True, timeout=60)
+    subprocess.run([compiler, dwarf, str(SOURCES / "structs.c"), "-o", str(binary)], check=True, timeout=60)
     lines = subprocess.run(
         [binary], check=True, capture_output=True, text=True, timeout=10
     ).stdout.splitlines()
@@ -167,24 +140,12 @@ def test_structures_of_c(dwarf: str, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert every["totals"]["structures"] == len(every["rows"])
 
 
-CPP = """
-struct Empty {};
-class Base { public: virtual ~Base() {} int x; char c; };
-class Derived : public Base, Empty {
-  public: static int count; char a; long b; char d; int &r; Derived(int &q) : r(q) {}
-};
-int Derived::count = 3;
-int main() { int q = 0; Derived d(q); return d.x; }
-"""
-
-
 def test_classes_of_cpp(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     compiler = shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
         pytest.skip("neither g++ nor clang++ is on PATH")
-    (tmp_path / "a.cc").write_text(CPP)
     subprocess.run(
-        [compiler, "-g", str(tmp_path / "a.cc"), "-o", str(tmp_path / "a")], check=True, timeout=60
+        [compiler, "-g", str(SOURCES / "classes.cc"), "-o", str(tmp_path / "a")], check=True, timeout=60
     )
     answer = asked(capsys, str(tmp_path / "a"), "Derived")
     # Itanium C++ ABI: a lies in the padding of Base, Empty takes no room, count is no part of it
