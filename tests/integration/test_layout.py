@@ -180,3 +180,29 @@ def test_a_better_order_is_never_worse(gobuild: Build) -> None:
         assert end <= b.size <= s.size and b.size % s.align == 0
         assert b.size < s.size or b.pointer_bytes < s.pointer_bytes
     assert better > 50
+
+
+def test_what_live_objects_would_save(
+    gobuild: Build, running: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Live objects are as many as the program itself counts, and each saves what its slot shrinks by."""
+    binary = gobuild("types", "1.26.6")
+    target = running(binary)
+    path = tmp_path / "a.gosnap"
+    assert main(["capture", str(target.pid), "-o", str(path), "--no-contents", "--quiet"]) == 0
+    capsys.readouterr()
+    for words in ((str(binary), "--snapshot", str(path)), (str(path),)):
+        rows = asked(capsys, *words, "--all", "-n", "0")["rows"]
+        counts: dict[str, int] = {}
+        for r in rows:
+            # structures that differ may share a name
+            counts[r["name"]] = max(counts.get(r["name"], 0), r["live_objects"])
+        common = sorted(set(target.json["counts"]) & set(counts))
+        assert len(common) >= 5
+        assert {n: counts[n] for n in common} == {n: target.json["counts"][n] for n in common}
+        saving = [r for r in rows if r["saves_bytes"]]
+        assert saving
+        for r in saving:
+            arrays = r["live_array_bytes"] * (r["size"] - r["better_size"]) // r["size"]
+            assert r["saves_bytes"] == r["live_objects"] * r["saves_each_bytes"] + arrays
+        assert [r["saves_bytes"] for r in rows] == sorted((r["saves_bytes"] for r in rows), reverse=True)
