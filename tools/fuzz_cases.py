@@ -515,7 +515,8 @@ def dominated(rng: random.Random, idom: Any, n: int) -> None:
         expect(
             tree.run, best, node, kind, rng.choice((0, n - 1, number(rng, 1 << 32))), rng.randrange(-1, 10)
         )
-        expect(tree.mark_below, idom, rng.choice((0, n - 1, number(rng, 1 << 32))), column(rng, n, 4, "u1"))
+        tops = column(rng, rng.randrange(4), n, "u4", rng.choice((0, 0, 0.3)))
+        expect(tree.mark_below, idom, tops, column(rng, n, 4, "u1"))
 
 
 def fuzz_paths(rng: random.Random) -> None:

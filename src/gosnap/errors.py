@@ -19,6 +19,10 @@ class ReadError(GosnapError):
     """An address that the target does not map, or whose bytes were not captured."""
 
 
+class NoProfileError(GosnapError):
+    """The target keeps no memory profile, or has sampled nothing yet; nothing is wrong with it."""
+
+
 class UsageError(GosnapError):
     """The command line is wrong: exit code 2."""
 

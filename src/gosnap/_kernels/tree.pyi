@@ -19,10 +19,12 @@ def run(best: _U32, node: _U32, kind: _U32, start: int, period: int) -> tuple[in
     it.
     """
 
-def mark_below(idom: _U32, top: int, mark: _U8) -> None:
-    """Set mark[v] (u8[n]) to 1 for all nodes that ``top`` dominates, itself included, to 0 for all others.
+def mark_below(idom: _U32, top: _U32, mark: _U8) -> None:
+    """Set mark[v] (u8[n]) to 1 for all nodes that one of ``top`` (u32) dominates, these included, to 0 for
+    all others.
 
-    Takes time in proportion to the nodes, however deep they are. ValueError where columns do not fit.
+    Takes time in proportion to the nodes, however deep they are. ValueError where columns do not
+    fit, or for a top that is no node.
     """
 
 def translate(key: _U32, known: _U32, value: _U32, out: _U32) -> None:

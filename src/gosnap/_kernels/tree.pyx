@@ -54,18 +54,24 @@ def run(
     return length, v
 
 
-def mark_below(const uint32_t[::1] idom not None, uint32_t top, uint8_t[::1] mark not None):
-    cdef int64_t nodes = idom.shape[0], i
+def mark_below(
+    const uint32_t[::1] idom not None, const uint32_t[::1] top not None, uint8_t[::1] mark not None
+):
+    cdef int64_t nodes = idom.shape[0], tops = top.shape[0], i
     cdef uint32_t v
     cdef uint8_t found
-    if mark.shape[0] < nodes or top >= nodes:
+    if mark.shape[0] < nodes:
         raise ValueError("tree: columns differ in length")
+    for i in range(tops):
+        if top[i] >= nodes:
+            raise ValueError("tree: a node that is not there")
     with nogil:
         # 0 not looked at, 1 below, 2 not below, 3 on the way up now; each way up ends at what is known, or in
         # a circle, and is then known itself
         for i in range(nodes):
             mark[i] = 0
-        mark[top] = 1
+        for i in range(tops):
+            mark[top[i]] = 1
         for i in range(nodes):
             v = <uint32_t> i
             while v < nodes and not mark[v]:

@@ -35,6 +35,26 @@ def add_top(parser: argparse.ArgumentParser, default: int | None, what: str = "r
     parser.add_argument("-n", "--top", type=count, default=default, metavar="N", help=text)
 
 
+def add_stacks(parser: argparse.ArgumentParser, *, asked: bool = True) -> None:
+    """--alloc (where stacks are not shown unless asked for) and --stacks."""
+    if asked:
+        parser.add_argument(
+            "--alloc", action="store_true", help="the stacks that allocated them, by what the runtime sampled"
+        )
+    parser.add_argument(
+        "--stacks",
+        type=count,
+        default=None,
+        metavar="N",
+        help="how many allocation stacks of each (default 3, 0 for all)",
+    )
+
+
+def stacks(options: argparse.Namespace) -> int | None:
+    """The limit of stacks, None for none."""
+    return 3 if options.stacks is None else options.stacks or None
+
+
 def count(text: str) -> int:
     value = int(text)
     if value < 0:

@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="do not follow this field ('main.Node.prev'); may be given several times",
     )
     parser.add_argument("--redact", action="store_true", help="show no keys of maps and no strings")
+    common.add_stacks(parser)
     common.add_top(parser, 5, "paths")
     common.add_output(parser)
 
@@ -26,6 +27,13 @@ def run(options: argparse.Namespace) -> int:
     from gosnap.report.text import paths as text
 
     snapshot = common.open_snapshot(options.file)
-    view = snapshot.paths(options.what, common.top(options), tuple(options.exclude), options.redact)
+    view = snapshot.paths(
+        options.what,
+        common.top(options),
+        tuple(options.exclude),
+        options.redact,
+        alloc=options.alloc,
+        stacks=common.stacks(options),
+    )
     common.emit(options, view, lambda page, v: text.render(page, v, options.file))
     return 0

@@ -42,6 +42,8 @@ class Run:
             found.flags["format"] = formats[0]
         if found.format not in formats:
             raise UsageError(f"{verb} has no --format={found.format}", f"it has {', '.join(formats)}")
+        if found.flags["holders"]:
+            raise UsageError("--holders goes with top", "for example `gosnap top PID --holders main.load`")
         self.pattern = ""
         if pattern:
             if not found.arguments:

@@ -31,7 +31,7 @@ def opener(found: Arguments, notes: list[str]) -> Callable[[str], Profile]:
     def open_source(source: str) -> Profile:
         from gosnap.profile import read
 
-        if _is_profile(source):
+        if is_profile(source):
             return read.read_file(source, config.max_size, symbols=symbols)
         from gosnap.profile import fetch
 
@@ -60,7 +60,7 @@ def opener(found: Arguments, notes: list[str]) -> Callable[[str], Profile]:
     return open_source
 
 
-def _is_profile(source: str) -> bool:
+def is_profile(source: str) -> bool:
     """Whether a word is a file that is neither a snapshot, nor a core, nor an executable."""
     if not os.path.isfile(source):  # noqa: PTH113 (profile verbs start without pathlib)
         # a pipe is read as it comes; a directory has an error of its own

@@ -11,6 +11,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--since", metavar="OLD", help="an older snapshot of the same program: say what grew since"
     )
+    common.add_stacks(parser, asked=False)
     common.add_top(parser, 5, "suspects")
     common.add_output(parser)
 
@@ -19,6 +20,8 @@ def run(options: argparse.Namespace) -> int:
     from gosnap.report.text import suspects as text
 
     since = common.open_snapshot(options.since) if options.since else None
-    view = common.open_snapshot(options.file).suspects(since, common.top(options))
+    view = common.open_snapshot(options.file).suspects(
+        since, common.top(options), stacks=common.stacks(options)
+    )
     common.emit(options, view, lambda page, v: text.render(page, v, options.file))
     return 0

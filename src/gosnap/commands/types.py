@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--live", action="store_true", help="only what the program can reach")
     chosen.add_argument("--garbage", action="store_true", help="only what the collector has yet to find")
+    common.add_stacks(parser)
     common.add_top(parser, 20)
     common.add_output(parser)
 
@@ -29,7 +30,15 @@ def run(options: argparse.Namespace) -> int:
 
     only = "live" if options.live else "garbage" if options.garbage else "all"
     snapshot = common.open_snapshot(options.file)
-    view = snapshot.types(options.by, options.match, options.sort, common.top(options), only)
+    view = snapshot.types(
+        options.by,
+        options.match,
+        options.sort,
+        common.top(options),
+        only,
+        alloc=options.alloc,
+        stacks=common.stacks(options),
+    )
     asked = text.Asked(options.file, options.by, options.match, only)
     common.emit(options, view, lambda page, v: text.render(page, v, asked))
     return 0

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gosnap.binary.elf import ElfFile
-from gosnap.errors import GosnapError
+from gosnap.errors import GosnapError, NoProfileError
 from gosnap.goruntime.callsites import CallSites, call_sites, executable_rows
 from gosnap.goruntime.mprof import Buckets, State, View, estimates, published, read_buckets
 from gosnap.goruntime.program import GoProgram
@@ -101,21 +101,21 @@ def read_heap_profile(program: GoProgram, buckets: Buckets | None = None) -> Hea
 
 
 def check_profiled(label: str, state: State) -> None:
-    """GosnapError for a program that keeps no memory profile."""
+    """NoProfileError for a program that keeps no memory profile."""
     if state.disabled or (state.rate == 0 and not state.head):
         why = (
             "nothing in it reads one, so the linker turned it off (runtime.disableMemoryProfiling)"
             if state.disabled
             else "runtime.MemProfileRate is 0"
         )
-        raise GosnapError(
+        raise NoProfileError(
             f"{label}: keeps no memory profile: {why}",
             'import _ "net/http/pprof" (or "runtime/pprof") in it and leave runtime.MemProfileRate alone; '
             "without a profile, `gosnap capture` and `gosnap types FILE.gosnap` show what is in memory, and "
             "`gosnap paths` who holds it",
         )
     if not state.head:
-        raise GosnapError(
+        raise NoProfileError(
             f"{label}: its memory profile is empty: nothing was sampled yet "
             f"(one sample per {state.rate:,} bytes allocated)",
             "wait until it has allocated more; `gosnap capture`, then `gosnap types FILE` show all objects",

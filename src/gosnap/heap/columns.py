@@ -206,6 +206,15 @@ class Columns:
         return headers
 
     @cached_property
+    def spanclass(self) -> npt.NDArray[np.uint8]:
+        """The span class of each span (runtime/mheap.go): its size class times two, and 1 where slots hold no
+        pointers."""
+        column = self.column("spans.spanclass", "|u1").astype(np.uint8, copy=False)
+        if len(column) != len(self.counts):
+            raise self.wrong("columns of the spans differ in length")
+        return column
+
+    @cached_property
     def types_base(self) -> int:
         """Where the program's runtime types begin: what an interface's first word is counted from."""
         meta = self.reader.json("meta")

@@ -104,7 +104,7 @@ def objects_below(tree: Tree, node: int) -> I64:
     known = _LAST.get(tree)
     if known is None or known[0] != node:
         mark = np.zeros(tree.nodes, np.uint8)
-        mark_below(tree.idom, node, mark)
+        mark_below(tree.idom, np.array([node], np.uint32), mark)
         known = _LAST[tree] = node, np.flatnonzero(mark[: tree.objects])
     return known[1]
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from gosnap.errors import GosnapError
+from gosnap.errors import GosnapError, NoProfileError
 from gosnap.goruntime.callsites import CallSites
 from gosnap.goruntime.heapprofile import HeapProfile, Mapping, check_profiled, read_heap_profile
 from gosnap.goruntime.mprof import FUTURES, Buckets, State, read_buckets, read_sampled
@@ -138,7 +138,8 @@ class AllocationSites:
 
 
 class StoredProfile:
-    """Reads the sections back; GosnapError where they are missing, or contradict each other."""
+    """Reads the sections back; NoProfileError where there are none, GosnapError where they contradict each
+    other."""
 
     def __init__(self, columns: "Columns") -> None:
         self._columns = columns
@@ -146,7 +147,7 @@ class StoredProfile:
 
     def _answers(self) -> dict[str, Any]:
         if not self._columns.reader.has(ANSWERS):
-            raise GosnapError(
+            raise NoProfileError(
                 f"{self._path}: holds no memory profile: an older gosnap took it", "take the snapshot again"
             )
         answers: dict[str, Any] = self._columns.reader.json(ANSWERS)
@@ -164,7 +165,7 @@ class StoredProfile:
         """The memory profile as it was when the snapshot was taken."""
         a = self._answers()
         if a["why"]:
-            raise GosnapError(
+            raise NoProfileError(
                 f"{self._path}: holds no memory profile: {a['why']}",
                 "`gosnap types` shows what is in memory, `gosnap paths` who holds it",
             )

@@ -10,6 +10,8 @@ from gosnap.heap import schema
 from gosnap.heap.views import View
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gosnap.goruntime.heapprofile import HeapProfile
     from gosnap.heap.memprofile import AllocationSites, StoredProfile
     from gosnap.target.container import Reader
@@ -55,12 +57,22 @@ class Snapshot:
         sort: str = "bytes",
         top: int | None = 20,
         only: str = "all",
+        *,
+        alloc: bool = False,
+        stacks: int | None = 3,
     ) -> View:
         """Objects and bytes by type, package, kind or size class; ``top`` None for all rows; ``only``: all,
-        live or
-        garbage objects."""
+        live or garbage objects. ``alloc``: with the stacks that allocated the sampled ones of each row, at
+        most so many ``stacks``."""
         table = self._answers("answers.types", schema.TYPES)
-        return types_view(self.meta, table, by=by, match=match, sort=sort, top=top, only=only)
+        view = types_view(self.meta, table, by=by, match=match, sort=sort, top=top, only=only)
+        if alloc:
+            from gosnap.heap.allocations import add_to_types
+            from gosnap.heap.columns import Columns
+
+            row_of = _rows_of(table, view.rows, by, match)
+            view.extra["sampling"] = add_to_types(Columns(self.reader), view.rows, row_of, only, stacks)
+        return view
 
     def _answers(self, name: str, shape: Any) -> Any:
         table = self.reader.json(name)
@@ -123,19 +135,31 @@ class Snapshot:
         top: int | None = 5,
         exclude: tuple[str, ...] = (),
         redact: bool = False,
+        *,
+        alloc: bool = False,
+        stacks: int | None = 3,
     ) -> View:
-        """Shortest paths from the roots to the object at an address, or merged ones to all objects of a
-        type."""
+        """Shortest paths from the roots to the object at an address, or merged ones to all objects of a type.
+        ``alloc``: with the stacks that allocated them, at most so many ``stacks`` of each set."""
         from gosnap.heap.paths import paths_view
 
         name = f"{what:#x}" if isinstance(what, int) else what
-        return paths_view(self, name, top=top, excluded=exclude, redact=redact)
+        shown = stacks if alloc else 0
+        return paths_view(self, name, top=top, excluded=exclude, redact=redact, stacks=shown)
 
-    def suspects(self, since: "Snapshot | None" = None, top: int | None = 5) -> View:
-        """The few places that hold most; ``since``: an older snapshot, to say what grew."""
+    def suspects(self, since: "Snapshot | None" = None, top: int | None = 5, stacks: int | None = 3) -> View:
+        """The few places that hold most, with the stacks that allocated what they hold; ``since``: an older
+        snapshot, to say what grew."""
         from gosnap.heap.suspects import suspects_view
 
-        return suspects_view(self, since=since, top=top)
+        return suspects_view(self, since=since, top=top, stacks=stacks)
+
+    def holders(self, match: "Callable[[str], object]", top: int | None = 10, pattern: str = "") -> View:
+        """Who holds what the functions allocated whose name, or file, matches: ``re.compile("Put$").search``,
+        say. ``pattern``: how the answer calls these functions."""
+        from gosnap.heap.holders import holders_view
+
+        return holders_view(self, match, top=top, pattern=pattern)
 
     def heap_profile(self) -> "HeapProfile":
         """The runtime's memory profile at that moment; GosnapError where there is none."""
@@ -237,6 +261,18 @@ def types_view(
         "bytes": sum(r["bytes"] for r in cut),
     }
     return View("types", meta["snapshot"], meta["checks"], totals, rows, left)
+
+
+def _rows_of(table: Row, rows: list[Row], by: str, match: str | None) -> list[int]:
+    """For each row of the stored table the row of the view that it is in, -1 for none."""
+    pattern, column = _compile(match), by.replace("-", "_")
+    place = {
+        (r[column] << 1 | 1 - r["scan"] if by == "size-class" else r[column]): i for i, r in enumerate(rows)
+    }
+    return [
+        place.get(key, -1) if pattern is None or pattern.search(name) else -1
+        for key, name in zip(table[_BY[by]], table["name"], strict=True)
+    ]
 
 
 @dataclass

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from gosnap._kernels.tree import heaviest, run, translate
+from gosnap._kernels.tree import heaviest, mark_below, run, translate
+from gosnap.heap.allocations import STACKS, allocations
 from gosnap.heap.columns import Columns
 from gosnap.heap.groups import NONE, GroupKind
 from gosnap.heap.labels import Labels
@@ -43,10 +44,18 @@ _CROWD = 50
 _DEEPEST = 4096
 
 
-def suspects_view(snapshot: "Snapshot", *, since: "Snapshot | None" = None, top: int | None = 5) -> View:
+def suspects_view(
+    snapshot: "Snapshot",
+    *,
+    since: "Snapshot | None" = None,
+    top: int | None = 5,
+    stacks: int | None = STACKS,
+) -> View:
     """Rows: title, root, container, field, pattern ("" where no known one fits), retained_bytes,
     retained_objects, object (address to go on from, "" for goroutines), type, items, growth_bytes and
-    growth_items (with ``since``), evidence (sentences), next (a command without the file: "paths 0xc000…").
+    growth_items (with ``since``), evidence (sentences), next (a command without the file: "paths 0xc000…"),
+    and, where the program keeps a memory profile, alloc: the stacks that allocated what it holds, at most
+    ``stacks`` of them (``Allocations.stacks``).
     The largest first; with an older snapshot ``since`` those that grew most. Totals: suspects, bytes,
     objects: of all that is live.
 
@@ -56,6 +65,7 @@ def suspects_view(snapshot: "Snapshot", *, since: "Snapshot | None" = None, top:
     suspects = search.suspects()
     rows = [_row(search, s) for s in suspects]
     by_row = {id(row): s for row, s in zip(rows, suspects, strict=True)}
+    parts = _of_one_name(rows)
     rows = _joined(rows)
     if since is not None:
         _growth(since, rows, [by_row[id(row)] for row in rows], search.tree)
@@ -76,6 +86,11 @@ def suspects_view(snapshot: "Snapshot", *, since: "Snapshot | None" = None, top:
     view = View("suspects", snapshot.meta["snapshot"], snapshot.meta["checks"], totals, rows, left)
     view.extra = {
         "threshold_bytes": search.threshold,
+        "sampling": _add_stacks(
+            search.tree,
+            [(row, [by_row[id(part)] for part in parts[row["root"], row["container"]]]) for row in rows],
+            stacks,
+        ),
         "since": dict(since.meta["snapshot"]) if since is not None else {},
         "notes": [_another(snapshot, since)] if since is not None and _another(snapshot, since) else [],
     }
@@ -109,8 +124,16 @@ class Suspect:
     stacks: int = 0
     leaked: bool = False
     others: tuple[int, ...] = ()
+    """Nodes that are of the same place."""
+    shared: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
+    """All the objects of one type that several roots hold each."""
     where: Whereabouts | None = None
     found: Found = field(default_factory=Found)
+
+    @property
+    def tops(self) -> I64:
+        """The nodes below which all is that the place holds."""
+        return np.concatenate([[self.node, *self.others], self.shared]).astype(np.int64)
 
 
 class _Search:
@@ -329,7 +352,9 @@ class _Search:
             mine = np.flatnonzero(which == i)
             largest = mine[np.argmax(kept[mine])]
             number = int(objects[mine].sum())
-            out.append(Suspect(int(top[largest]), int(size[i]), number, "shared", crowd=int(count[i])))
+            suspect = Suspect(int(top[largest]), int(size[i]), number, "shared", crowd=int(count[i]))
+            suspect.shared = top[mine]
+            out.append(suspect)
         return out
 
     def _told_by_type(self, key: int) -> bool:
@@ -454,24 +479,36 @@ class _Before:
         return size, _row(self._older, Suspect(node, size, count))["items"]
 
 
+def _of_one_name(rows: list[Row]) -> dict[tuple[str, str], list[Row]]:
+    """Places of one name, in the order in which they come."""
+    out: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        out.setdefault((row["root"], row["container"]), []).append(row)
+    return out
+
+
 def _joined(rows: list[Row]) -> list[Row]:
     """Places of one name as one, as the largest of them is told: maps in an array, the halves of a pool."""
-    out: dict[tuple[str, str], Row] = {}
-    parts: dict[tuple[str, str], int] = {}
-    for row in rows:
-        name = row["root"], row["container"]
-        if name not in out:
-            out[name] = row
-            parts[name] = 1
-            continue
-        first = out[name]
+    out = []
+    for first, *others in _of_one_name(rows).values():
         for key in ("retained_bytes", "retained_objects", "items"):
-            first[key] += row[key]
-        parts[name] += 1
-    for name, count in parts.items():
-        if count > 1:
-            row = out[name]
-            whole = size_text(row["retained_bytes"])
-            said = f"There are {count} such places, with {whole} in all; this is the largest."
-            row["evidence"].insert(0, said)
-    return sorted(out.values(), key=lambda r: (-r["retained_bytes"], r["container"]))
+            first[key] += sum(row[key] for row in others)
+        if others:
+            whole = size_text(first["retained_bytes"])
+            said = f"There are {1 + len(others)} such places, with {whole} in all; this is the largest."
+            first["evidence"].insert(0, said)
+        out.append(first)
+    return sorted(out, key=lambda r: (-r["retained_bytes"], r["container"]))
+
+
+def _add_stacks(tree: Tree, told: list[tuple[Row, list[Suspect]]], most: int | None) -> Row:
+    """Give each row the stacks that allocated what its places hold; how objects were sampled."""
+    known, sampling = allocations(tree.columns)
+    if known is None:
+        return sampling
+    mark = np.zeros(tree.nodes, np.uint8)
+    for row, places in told:
+        tops = np.unique(np.concatenate([s.tops for s in places])).astype(np.uint32)
+        mark_below(tree.idom, tops, mark)
+        row["alloc"] = known.of(mark[known.objects] == 1, most)
+    return sampling

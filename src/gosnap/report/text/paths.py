@@ -1,17 +1,10 @@
 """``gosnap paths`` as text."""
 
-from dataclasses import dataclass, field
-
-from rich.cells import cell_len
-
 from gosnap.heap.views import Row, View
-from gosnap.report.text.shared import file_argument, heading, warn_untrusted
+from gosnap.report.text import pathtree, stacks
+from gosnap.report.text.shared import broken, file_argument, heading, warn_untrusted
 from gosnap.report.text.table import Page
-from gosnap.report.text.units import clean, count, percent, plural, shorten, size
-
-_ARROW = " → "
-_NUMBERS = 36
-"""Columns that the numbers beside a path take."""
+from gosnap.report.text.units import clean, count, plural, size
 
 
 def render(page: Page, view: View, path: str) -> None:
@@ -39,6 +32,8 @@ def _one(page: Page, view: View, name: str) -> None:
     if left:
         page.line()
         page.line(f"… and {plural(left, 'reference')} more to it (-n 0 shows all)", "dim")
+    if "sampling" in view.extra:
+        _allocated(page, view)
     warn_untrusted(page, view)
     holders = [s["object"] for s in view.rows[0]["steps"] if s["object"] and s["kind"] != "target"]
     commands = [f"gosnap dominators {name} --under {target['object']}"] if t["retained_objects"] > 1 else []
@@ -54,37 +49,20 @@ def path_lines(page: Page, steps: list[Row], indent: str = "") -> None:
     # the type of a slice or string says what it leads to, that of an interface does not
     if len(steps) < 3 or clean(last["type"]) not in parts[-1] or not parts[-1].endswith(")"):
         parts.append(clean(last["label"]))
-    for line in broken(parts, page.width - len(indent) - 2 if page.width else 0):
+    for line in broken(parts, page.width - len(indent) - 2 if page.width else 0, pathtree.ARROW):
         page.line(indent + line)
-
-
-def broken(parts: list[str], room: int) -> list[str]:
-    """Steps with arrows between them, in lines of at most so many columns (0: one line)."""
-    lines = [""]
-    for i, part in enumerate(parts):
-        piece = (_ARROW if i else "") + (shorten(part, room) if room else part)
-        if room and lines[-1] and cell_len(lines[-1]) + cell_len(piece) > room:
-            lines.append("  → " + shorten(part, max(room - 4, 8)))
-        else:
-            lines[-1] += piece
-    return lines
 
 
 def _many(page: Page, view: View, name: str) -> None:
     t = view.totals
     what = clean(view.extra["target"]["type"])
     page.paragraph(f"{plural(t['objects'], 'object')} of {what}, {size(t['bytes'])}, held by")
+    sampling = view.extra.get("sampling")
+    samples = stacks.Numbers(sampling) if sampling is not None and not sampling["note"] else None
+    if samples is not None:
+        page.paragraph(f"{count(view.extra['alloc']['samples'])} are sampled: {samples.sampled}")
     page.line()
-    tree = _Node("", 0, 0)
-    for row in view.rows:
-        tree.add(row["steps"])
-    rows: list[list[str]] = []
-    for depth, label, n in tree.lines():
-        numbers = [count(n.objects), percent(n.objects, t["objects"]), size(n.size)]
-        room = max(page.width - _NUMBERS - 2 * depth, 20) if page.width else 0
-        for i, line in enumerate(broken(label.split(_ARROW), room)):
-            rows.append([*(numbers if not i else ["", "", ""]), "  " * depth + line])
-    page.table(["objects", "%", "bytes", "path"], rows, left=(3,), drop=(2,))
+    pathtree.show(page, view.rows, ("objects", t["objects"]), samples=samples)
     left = view.left_out
     if left["rows"]:
         page.line(
@@ -92,46 +70,39 @@ def _many(page: Page, view: View, name: str) -> None:
             f"{size(left['bytes'])} (-n 0 shows all)",
             "dim",
         )
+    if sampling is not None and samples is None:
+        stacks.missing(page, sampling)
     warn_untrusted(page, view)
     page.next(f"gosnap dominators {name} --by type", f"gosnap suspects {name}")
 
 
-@dataclass
-class _Node:
-    """A place in the tree of merged paths."""
-
-    label: str
-    objects: int
-    size: int
-    below: dict[str, "_Node"] = field(default_factory=dict)
-
-    def add(self, steps: list[Row]) -> None:
-        """One path."""
-        node = self
-        for step in steps:
-            # a target is not the same place as a step of that name, nor are two places that look alike
-            key = f"{step['place']} {step['kind']} {step['label']}"
-            if key not in node.below:
-                node.below[key] = _Node(step["label"], step["objects"], step["bytes"])
-            node = node.below[key]
-
-    def lines(self) -> list[tuple[int, str, "_Node"]]:
-        """(depth, what to print, the place); places that branch nowhere share a line."""
-        out: list[tuple[int, str, _Node]] = []
-        todo = [(0, n) for n in self._sorted()]
-        while todo:
-            depth, node = todo.pop()
-            label, first = ("→ " if depth else "") + clean(node.label), node
-            while len(node.below) == 1:
-                (inner,) = node.below.values()
-                if inner.objects != node.objects:
-                    break
-                label += _ARROW + clean(inner.label)
-                node = inner
-            out.append((depth, label, first))
-            todo += [(depth + 1, n) for n in node._sorted()]
-        return out
-
-    def _sorted(self) -> list["_Node"]:
-        """The largest last."""
-        return sorted(self.below.values(), key=lambda n: (n.objects, n.size, n.label))
+def _allocated(page: Page, view: View) -> None:
+    """Who allocated one object, and what it keeps alive."""
+    extra, t = view.extra, view.totals
+    if extra["sampling"]["note"]:
+        stacks.missing(page, extra["sampling"])
+        return
+    numbers = stacks.Numbers(extra["sampling"])
+    page.line()
+    page.paragraph(numbers.sampled)
+    if extra["alloc"]["samples"]:
+        page.line("it was allocated by")
+        stacks.block(page, extra["alloc"], numbers, "  ")
+    else:
+        alike, what = extra["alloc_type"], clean(extra["target"]["type"])
+        page.paragraph(
+            "it is not sampled"
+            + (
+                f"; {plural(alike['samples'], 'other')} of {what} were allocated by"
+                if alike["samples"]
+                else ""
+            )
+        )
+        stacks.block(page, alike, numbers, "  ")
+    kept = extra["alloc_retained"]
+    if t["retained_objects"] > 1 and kept["samples"]:
+        page.paragraph(
+            f"of the {plural(t['retained_objects'], 'object')} that it keeps alive, itself included, "
+            f"{count(kept['samples'])} sampled ones were allocated by"
+        )
+        stacks.block(page, kept, numbers, "  ")

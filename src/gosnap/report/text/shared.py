@@ -6,7 +6,7 @@ from rich.cells import cell_len
 
 from gosnap.heap.views import Row, View
 from gosnap.report.text.table import Page
-from gosnap.report.text.units import clean, count, duration, plural, size
+from gosnap.report.text.units import clean, count, duration, plural, shorten, size
 
 _CHECKS = (
     ("dangling_pointers", "dangling pointers"),
@@ -68,3 +68,15 @@ def left_out(page: Page, left: dict[str, int], what: str) -> None:
 def warn_untrusted(page: Page, view: View) -> None:
     """Checks that failed are said with every answer."""
     checks(page, view.checks, always=False)
+
+
+def broken(parts: list[str], room: int, arrow: str) -> list[str]:
+    """Parts with arrows between them, in lines of at most so many columns (0: one line)."""
+    lines = [""]
+    for i, part in enumerate(parts):
+        piece = (arrow if i else "") + (shorten(part, room) if room else part)
+        if room and lines[-1] and cell_len(lines[-1]) + cell_len(piece) > room:
+            lines.append(" " + arrow + shorten(part, max(room - 1 - cell_len(arrow), 8)))
+        else:
+            lines[-1] += piece
+    return lines

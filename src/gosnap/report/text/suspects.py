@@ -1,9 +1,10 @@
 """``gosnap suspects`` as text."""
 
-from gosnap.heap.views import View
+from gosnap.heap.views import Row, View
+from gosnap.report.text import stacks
 from gosnap.report.text.shared import file_argument, heading, moment, warn_untrusted
 from gosnap.report.text.table import Page
-from gosnap.report.text.units import clean, plural, short_paths, size
+from gosnap.report.text.units import clean, count, plural, short_paths, size
 
 
 def render(page: Page, view: View, path: str) -> None:
@@ -46,7 +47,24 @@ def rows(page: Page, view: View, name: str) -> None:
         page.item(i, tidy(clean(row["title"])), "bold")
         for sentence in row["evidence"]:
             page.paragraph(tidy(clean(sentence)), "   ")
+        if "alloc" in row:
+            _stacks(page, row, stacks.Numbers(view.extra["sampling"]))
         page.line("   next: " + page.style(clean(_command(row["next"], name)), "cyan"))
+
+
+def _stacks(page: Page, row: Row, numbers: stacks.Numbers) -> None:
+    """Who allocated what a suspect holds, by those of its objects that are sampled."""
+    alloc = row["alloc"]
+    if not alloc["samples"]:
+        page.line("   None of its objects is sampled, so nothing tells what allocated them.")
+        return
+    estimated = f" ({numbers.size(alloc['bytes'])})" if numbers.rate > 1 else ""
+    page.paragraph(
+        f"Allocated by, as {plural(alloc['samples'], 'sampled object')}{estimated} of its "
+        f"{count(row['retained_objects'])} {'say' if alloc['samples'] > 1 else 'says'}:",
+        "   ",
+    )
+    stacks.block(page, alloc, numbers, "     ")
 
 
 def _command(text: str, name: str) -> str:

@@ -3,6 +3,7 @@
 import io
 import sys
 import textwrap
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -98,9 +99,11 @@ class Page:
         left: tuple[int, ...] = (),
         drop: tuple[int, ...] = (),
         flexible: tuple[int, ...] = (),
+        strong: Collection[int] = (),
     ) -> None:
         """A table of texts that are made safe for a terminal; columns in ``left`` are left-aligned. The
-        ``flexible`` ones, by default the last of these, give way when the terminal is narrow.
+        ``flexible`` ones, by default the last of these, give way when the terminal is narrow. Rows in
+        ``strong`` are bold.
 
         ``drop``: columns that may be left out, in this order, before those get narrower than 24.
         """
@@ -121,8 +124,9 @@ class Page:
         )
         for i in keep:
             table.add_column(Text(head[i]), justify="left" if i in left else "right", no_wrap=True)
-        for row in rows:
-            table.add_row(*(Text(shorten(row[i], widths[i])) for i in keep))
+        for at, row in enumerate(rows):
+            cells = (Text(shorten(row[i], widths[i])) for i in keep)
+            table.add_row(*cells, style="bold" if self.colour and at in strong else None)
         self.lines += self._render(table)
 
     @staticmethod

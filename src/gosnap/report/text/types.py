@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from gosnap.heap.views import Row, View
+from gosnap.report.text import stacks
 from gosnap.report.text.shared import file_argument, heading, left_out, warn_untrusted
 from gosnap.report.text.table import Page
 from gosnap.report.text.units import clean, count, percent, plural, size, typed_share
@@ -30,12 +31,22 @@ def render(page: Page, view: View, asked: Asked) -> None:
     page.line(
         f"{plural(totals['objects'], kind)}{which}, {size(totals['bytes'])}{shares(totals, asked.only)}"
     )
+    sampling = view.extra.get("sampling")
+    numbers = stacks.Numbers(sampling) if sampling is not None and not sampling["note"] else None
+    if numbers is not None:
+        page.paragraph(numbers.sampled)
     page.line()
     if not view.rows:
         page.line("no object matches" if asked.match is not None else "no object")
     else:
-        type_rows(page, view.rows, asked.by.replace("-", "_"), totals["bytes"])
-        left_out(page, view.left_out, _NAMES[asked.by.replace("-", "_")])
+        column = asked.by.replace("-", "_")
+        if numbers is not None:
+            stack_rows(page, view.rows, column, totals["bytes"], numbers)
+        else:
+            type_rows(page, view.rows, column, totals["bytes"])
+        left_out(page, view.left_out, _NAMES[column])
+    if sampling is not None and numbers is None:
+        stacks.missing(page, sampling)
     warn_untrusted(page, view)
     name = file_argument(asked.path)
     if asked.by == "type":
@@ -68,6 +79,30 @@ def type_rows(page: Page, rows: list[Row], column: str, whole: int) -> None:
         for r in rows
     ]
     page.table(head, table, left=(4,), drop=(3, 1))
+
+
+_NUMBERS = 50
+"""Columns that the numbers beside a stack take."""
+
+
+def stack_rows(page: Page, rows: list[Row], column: str, whole: int, numbers: stacks.Numbers) -> None:
+    """The same table with the samples of each row, and below each row the stacks that allocated them."""
+    table: list[list[str]] = []
+    strong: list[int] = []
+    for r in rows:
+        strong.append(len(table))
+        alloc, left = r["alloc"], r["alloc"]["left_out"]
+        of = [size(r["bytes"]), percent(r["bytes"], whole), count(r["objects"])]
+        table.append([*of, count(alloc["samples"]), label(r, column)])
+        room = max(page.width - _NUMBERS, 30) if page.width else 0
+        found = [(s, stacks.short(s["frames"], room)) for s in alloc["stacks"]]
+        if left["stacks"]:
+            found.append((left, [stacks.more_stacks(left)]))
+        for stack, lines in found:
+            of = [numbers.size(stack["bytes"]), "", numbers.count(stack["objects"]), count(stack["samples"])]
+            table += [[*(of if not i else [""] * 4), "  " + line] for i, line in enumerate(lines)]
+    head = ["bytes", "%", "objects", "samples", _NAMES[column]]
+    page.table(head, table, left=(4,), drop=(1, 2), strong=strong)
 
 
 def label(row: Row, column: str) -> str:
