@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gosnap.commands import common, profile_flags, profile_sources, profiles, progress
-from gosnap.errors import UsageError
+from gosnap.errors import GosnapError, UsageError
+from gosnap.heap import take
+from gosnap.heap.allocations import matching
+from gosnap.heap.holders import no_function
+from gosnap.heap.snapshot import open_snapshot
 from gosnap.profile import fetch
 from gosnap.profile.options import OPTIONS
 from gosnap.profile.regex import compile_regex
@@ -20,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gosnap.commands.profile_flags import Arguments
-    from gosnap.heap.snapshot import Snapshot
     from gosnap.heap.views import View
 
 ROWS = 10
@@ -33,18 +37,20 @@ def run(found: Arguments) -> int:
     profile_flags.split(found)
     _check(found)
     pattern = str(found.flags["holders"])
-    match = compile_regex("holders", pattern)
-    target, count = found.sources[0], found.config.nodecount
-    view = _view(
-        target,
-        str(found.flags["exe"]) or None,
-        lambda snapshot: snapshot.holders(
-            lambda name: match(name.encode("utf-8", "surrogateescape")),
-            top=ROWS if count < 0 else count or None,
-            pattern=pattern,
-        ),
-        quiet=bool(found.flags["quiet"]),
+    search = compile_regex("holders", pattern)
+    asked = _Asked(
+        target=found.sources[0],
+        exe=str(found.flags["exe"]) or None,
+        match=lambda name: search(name.encode("utf-8", "surrogateescape")),
+        pattern=pattern,
+        top=ROWS if found.config.nodecount < 0 else found.config.nodecount or None,
     )
+    if profiles.kind(asked.target) == "snapshot":
+        if asked.exe is not None:
+            raise UsageError("--exe goes with a core", "leave --exe out")
+        view, stays = asked.answer(Path(asked.target)), True
+    else:
+        view, stays = _taken(asked, quiet=bool(found.flags["quiet"])), False
     if found.format == "json":
         from gosnap.report.canonical import to_json
 
@@ -54,9 +60,26 @@ def run(found: Arguments) -> int:
     from gosnap.report.text.table import Page
 
     page = Page() if found.output else Page.for_stream(sys.stdout)
-    text.render(page, view, target if profiles.kind(target) == "snapshot" else "")
+    capture = [] if stays else [asked.target, *(["--exe", asked.exe] if asked.exe else [])]
+    path = asked.target if stays else take.default_name(view.snapshot["program"], view.snapshot["pid"])
+    text.render(page, view, path, capture)
     profile_flags.write(found, common.utf8(page.text()))
     return 0
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What was asked for."""
+
+    target: str
+    exe: str | None
+    match: Callable[[str], bool]
+    pattern: str
+    top: int | None
+
+    def answer(self, path: Path) -> View:
+        """The answer of a snapshot."""
+        return open_snapshot(path, alone=True).holders(self.match, top=self.top, pattern=self.pattern)
 
 
 def _check(found: Arguments) -> None:
@@ -84,23 +107,22 @@ def _check(found: Arguments) -> None:
         )
 
 
-def _view(target: str, exe: str | None, answer: Callable[[Snapshot], View], *, quiet: bool) -> View:
-    """The answer of a snapshot that there is, or of one that is taken for it."""
-    from gosnap.heap.snapshot import open_snapshot
-
-    if profiles.kind(target) == "snapshot":
-        if exe is not None:
-            raise UsageError("--exe goes with a core", "leave --exe out")
-        return answer(open_snapshot(target, alone=True))
-    from gosnap.heap.take import take
-
+def _taken(asked: _Asked, *, quiet: bool) -> View:
+    """The answer of a process or core, from a snapshot that is taken for it."""
+    # what the process itself says while it runs on: it is not stopped for a question that has no answer
+    profile = profiles.read(asked.target, exe=asked.exe)
+    if not matching(profile.sites, asked.match).any():
+        raise no_function(asked.target, asked.pattern)
     line = progress.line("auto", quiet)
     with tempfile.TemporaryDirectory(prefix="gosnap-holders-") as name:
         path = Path(name) / "target.gosnap"
         try:
-            # of many objects at once keys and strings are not shown, so the bytes of the heap can stay out
-            take(target, exe=exe, contents=False, out=path, progress=line)
+            # of many objects at once neither keys nor strings are shown, so the bytes of the heap stay out
+            take.take(asked.target, exe=asked.exe, contents=False, out=path, progress=line)
         finally:
             if line is not None:
                 line.clear()
-        return answer(open_snapshot(path, alone=True))
+        try:
+            return asked.answer(path)
+        except GosnapError as e:
+            raise type(e)(*(text.replace(str(path), asked.target) for text in (e.message, e.hint))) from None

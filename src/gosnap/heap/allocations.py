@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gosnap.errors import NoProfileError
+from gosnap.goruntime.callsites import CallSites
 from gosnap.goruntime.mprof import estimates
 from gosnap.heap.columns import Columns
 from gosnap.heap.memprofile import StoredProfile
@@ -127,9 +128,7 @@ class Allocations:
         """(which of the sampled objects were allocated by a stack that has a function whose name or file
         matches, the names of these functions)."""
         sites = self._profile.sites
-        hit = np.array(
-            [bool(match(n)) or bool(match(f)) for n, f in zip(sites.name, sites.file, strict=True)], bool
-        )
+        hit = matching(sites, match)
         locations = _any(hit[sites.line_function], sites.line_start)
         buckets = _any(locations[sites.stack], sites.stack_start)
         return buckets[self._bucket], [n for n, yes in zip(sites.name, hit.tolist(), strict=True) if yes]
@@ -160,6 +159,12 @@ class Allocations:
             if len(out) > _DEEPEST:
                 raise self._columns.wrong("a stack that is deeper than any of Go's")
         return out
+
+
+def matching(sites: CallSites, match: Callable[[str], object]) -> Bools:
+    """Which functions' names or files match, as pprof's filters look at both."""
+    pairs = zip(sites.name, sites.file, strict=True)
+    return np.array([bool(match(name)) or bool(match(file)) for name, file in pairs], bool)
 
 
 def allocations(columns: Columns) -> tuple[Allocations | None, Row]:

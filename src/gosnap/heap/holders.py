@@ -42,21 +42,18 @@ def holders_view(
     tree = Tree(columns)
     hit, names = known.through(match)
     functions = list(dict.fromkeys(names))
-    said = f" matches {pattern!r}" if pattern else " matches"
     if not functions:
-        raise GosnapError(
-            f"{snapshot.path}: no function in its memory profile{said}",
-            "`gosnap top FILE` lists the functions that allocate",
-        )
+        raise no_function(str(snapshot.path), pattern)
     live = tree.live[known.objects]
     told = _Numbers(known, hit, live)
     if not told.mine["samples"]:
         dead = told.garbage["garbage_samples"]
-        only = f"; {dead:,} that is garbage" if dead else ""
+        only = f"; {dead:,} that {'are' if dead > 1 else 'is'} garbage" if dead else ""
         raise GosnapError(
-            f"{snapshot.path}: no sampled object that is alive comes from a function that{said}{only}",
-            f"the runtime samples one object per {known.rate:,} bytes allocated; "
-            "`gosnap top FILE` shows what each function holds",
+            f"{snapshot.path}: no sampled object that is alive comes from a function that matches"
+            f"{_quoted(pattern)}{only}",
+            f"one object is sampled per {known.rate:,} bytes allocated; `gosnap top {snapshot.path}` shows "
+            "what each function holds",
         )
     labels = Labels(columns)
     search = Search(tree, (), labels, np.zeros(0, np.uint32))
@@ -82,6 +79,18 @@ def holders_view(
         "sampling": known.told(),
     }
     return view
+
+
+def no_function(target: str, pattern: str) -> GosnapError:
+    """The error where no function matches."""
+    return GosnapError(
+        f"{target}: no function in its memory profile matches{_quoted(pattern)}",
+        f"`gosnap top {target}` lists the functions that allocate",
+    )
+
+
+def _quoted(pattern: str) -> str:
+    return f" {pattern!r}" if pattern else ""
 
 
 class _Numbers:

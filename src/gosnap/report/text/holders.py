@@ -1,5 +1,7 @@
 """``gosnap top --holders`` as text."""
 
+import shlex
+
 from gosnap.heap.views import View
 from gosnap.report.text import pathtree, stacks
 from gosnap.report.text.shared import file_argument, heading, warn_untrusted
@@ -7,9 +9,9 @@ from gosnap.report.text.table import Page
 from gosnap.report.text.units import clean, count, percent, plural, short_paths
 
 
-def render(page: Page, view: View, path: str) -> None:
-    """Who holds what the functions that match allocated; ``path``: of the snapshot, "" for none that
-    stays."""
+def render(page: Page, view: View, path: str, capture: list[str]) -> None:
+    """Who holds what the functions that match allocated; ``path``: of the snapshot, which is there, or is
+    made with ``capture``, a command's words."""
     heading(page, view.snapshot)
     t, numbers = view.totals, stacks.Numbers(view.extra["sampling"])
     tidy = short_paths if page.width else str
@@ -36,12 +38,6 @@ def render(page: Page, view: View, path: str) -> None:
             "dim",
         )
     warn_untrusted(page, view)
-    what = view.rows[0]["steps"][-1]["type"]
-    if path:
-        page.next(
-            f"gosnap paths {file_argument(path)} {file_argument(what)} --alloc",
-            f"gosnap suspects {file_argument(path)}",
-        )
-    else:
-        pid = view.snapshot["pid"]
-        page.next(f"gosnap capture {pid}, then gosnap paths FILE {file_argument(what)} --alloc")
+    what, name = view.rows[0]["steps"][-1]["type"], file_argument(path)
+    before = [shlex.join(["gosnap", "capture", *capture])] if capture else []
+    page.next(*before, f"gosnap paths {name} {file_argument(what)} --alloc", f"gosnap suspects {name}")

@@ -60,7 +60,7 @@ def _many(page: Page, view: View, name: str) -> None:
     sampling = view.extra.get("sampling")
     samples = stacks.Numbers(sampling) if sampling is not None and not sampling["note"] else None
     if samples is not None:
-        page.paragraph(f"{count(view.extra['alloc']['samples'])} are sampled: {samples.sampled}")
+        page.paragraph(f"{count(view.extra['alloc']['samples'])} of them sampled: {samples.sampled}")
     page.line()
     pathtree.show(page, view.rows, ("objects", t["objects"]), samples=samples)
     left = view.left_out
@@ -85,24 +85,20 @@ def _allocated(page: Page, view: View) -> None:
     numbers = stacks.Numbers(extra["sampling"])
     page.line()
     page.paragraph(numbers.sampled)
-    if extra["alloc"]["samples"]:
+    (stack, *_) = extra["alloc"]["stacks"] or [None]
+    if stack is not None:
         page.line("it was allocated by")
-        stacks.block(page, extra["alloc"], numbers, "  ")
+        for line in stacks.short(stack["frames"], page.width - 2 if page.width else 0):
+            page.line("  " + line)
     else:
         alike, what = extra["alloc_type"], clean(extra["target"]["type"])
-        page.paragraph(
-            "it is not sampled"
-            + (
-                f"; {plural(alike['samples'], 'other')} of {what} were allocated by"
-                if alike["samples"]
-                else ""
-            )
-        )
+        others = f"; of the other {what} {plural(alike['samples'], 'object')} were, allocated by"
+        page.paragraph("it was not sampled" + (others if alike["samples"] else ""))
         stacks.block(page, alike, numbers, "  ")
     kept = extra["alloc_retained"]
-    if t["retained_objects"] > 1 and kept["samples"]:
+    if kept["samples"] > extra["alloc"]["samples"]:
         page.paragraph(
             f"of the {plural(t['retained_objects'], 'object')} that it keeps alive, itself included, "
-            f"{count(kept['samples'])} sampled ones were allocated by"
+            f"{count(kept['samples'])} {'were' if kept['samples'] > 1 else 'was'} sampled, allocated by"
         )
         stacks.block(page, kept, numbers, "  ")

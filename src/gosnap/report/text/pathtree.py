@@ -9,9 +9,6 @@ from gosnap.report.text.table import Page
 from gosnap.report.text.units import clean, count, percent
 
 ARROW = " → "
-_NUMBERS = 36
-"""Columns that the numbers beside a path take; one more takes the samples."""
-_SAMPLES = 10
 
 
 def show(
@@ -31,30 +28,44 @@ def show(
     tree = _Node("", {})
     for row in rows:
         tree.add(row)
-    room = page.width - _NUMBERS - (_SAMPLES if samples is not None else 0) if page.width else 0
     exact = numbers or stacks.Numbers({"rate": 1})
-    table: list[list[str]] = []
 
-    def put(lines: list[str], depth: int, of: Row, by: stacks.Numbers, part: str) -> None:
-        cells = [by.count(of["objects"]), part, by.size(of["bytes"])]
-        if samples is not None:
-            cells.append(count(of["samples"]))
-        for i, line in enumerate(lines):
-            table.append([*(cells if not i else [""] * len(cells)), "  " * depth + line])
+    def cells(of: Row, by: stacks.Numbers, part: str) -> list[str]:
+        known = [count(of["samples"])] if samples is not None else []
+        return [by.count(of["objects"]), part, by.size(of["bytes"]), *known]
 
-    for depth, label, first, last in tree.lines():
-        width = max(room - 2 * depth, 20) if page.width else 0
+    head = ["objects", "%", "bytes", *(["samples"] if samples is not None else [])]
+    lines: list[_Line] = []
+    for depth, label, first, last in tree.lines(share[0]):
         of = first.numbers
-        put(broken(label.split(ARROW), width, ARROW), depth, of, exact, percent(of[share[0]], share[1]))
-        if samples is None or last.row is None or "alloc" not in last.row:
+        lines.append(_Line(depth, cells(of, exact, percent(of[share[0]], share[1])), label))
+        alloc = last.row.get("alloc") if samples is not None and last.row is not None else None
+        if alloc is None or samples is None:
             continue
-        alloc, width = last.row["alloc"], max(room - 2 * depth - 4, 20) if page.width else 0
-        for stack in alloc["stacks"]:
-            put(stacks.short(stack["frames"], width), depth + 2, stack, samples, "")
-        if alloc["left_out"]["stacks"]:
-            put([stacks.more_stacks(alloc["left_out"])], depth + 2, alloc["left_out"], samples, "")
-    head = ["objects", "%", "bytes", *(["samples"] if samples is not None else []), "path"]
-    page.table(head, table, left=(len(head) - 1,), drop=(2,))
+        lines += [_Line(depth + 2, cells(s, samples, ""), s["frames"]) for s in alloc["stacks"]]
+        left = alloc["left_out"]
+        if left["stacks"]:
+            lines.append(_Line(depth + 2, cells(left, samples, ""), stacks.more_stacks(left)))
+    room = page.room(head, [line.cells for line in lines])
+    table: list[list[str]] = []
+    for line in lines:
+        width = max(room - 2 * line.depth, 20) if page.width else 0
+        if isinstance(line.text, str):
+            texts = broken(line.text.split(ARROW), width, ARROW)
+        else:
+            texts = stacks.short(line.text, width)
+        for i, text in enumerate(texts):
+            table.append([*(line.cells if not i else [""] * len(head)), "  " * line.depth + text])
+    page.table([*head, "path"], table, left=(len(head),), drop=(2,))
+
+
+@dataclass(frozen=True)
+class _Line:
+    """What is in a line before it is broken to fit: a path, or the frames of a stack."""
+
+    depth: int
+    cells: list[str]
+    text: str | list[Row]
 
 
 @dataclass
@@ -78,11 +89,11 @@ class _Node:
             node = node.below[key]
         node.row = row
 
-    def lines(self) -> list[tuple[int, str, "_Node", "_Node"]]:
-        """(depth, what to print, the first place of the line, the last one); places that branch nowhere share
-        a line."""
+    def lines(self, by: str) -> list[tuple[int, str, "_Node", "_Node"]]:
+        """(depth, what to print, the first place of the line, the last one), those first that have more of
+        what ``by`` names; places that branch nowhere share a line."""
         out: list[tuple[int, str, _Node, _Node]] = []
-        todo = [(0, n) for n in self._sorted()]
+        todo = [(0, n) for n in self._sorted(by)]
         while todo:
             depth, node = todo.pop()
             label, first = ("→ " if depth else "") + clean(node.label), node
@@ -93,9 +104,9 @@ class _Node:
                 label += ARROW + clean(inner.label)
                 node = inner
             out.append((depth, label, first, node))
-            todo += [(depth + 1, n) for n in node._sorted()]
+            todo += [(depth + 1, n) for n in node._sorted(by)]
         return out
 
-    def _sorted(self) -> list["_Node"]:
+    def _sorted(self, by: str) -> list["_Node"]:
         """The largest last."""
-        return sorted(self.below.values(), key=lambda n: (n.numbers["objects"], n.numbers["bytes"], n.label))
+        return sorted(self.below.values(), key=lambda n: (n.numbers[by], n.numbers["bytes"], n.label))

@@ -94,8 +94,8 @@ class Numbers:
     def sampled(self) -> str:
         """How objects are sampled, in words."""
         if self.rate > 1:
-            return f"one object is sampled per {size(self.rate)} allocated; ~ is estimated from the samples"
-        return "every object is sampled"
+            return f"one object was sampled per {size(self.rate)} allocated; ~ is estimated from the samples"
+        return "every object was sampled"
 
 
 def more_stacks(left: Row) -> str:
@@ -124,6 +124,7 @@ def block(page: Page, alloc: Row, numbers: Numbers, indent: str) -> None:
 def missing(page: Page, sampling: Row) -> None:
     """Why there are no stacks, and what to do about it."""
     page.line()
-    page.paragraph(f"no allocation stacks: {clean(sampling['note'])}")
+    note = clean(sampling["note"])
+    page.paragraph("no allocation stacks: " + ("it " if note.startswith(("keeps", "holds")) else "") + note)
     if sampling["hint"]:
         page.paragraph(clean(sampling["hint"]), "  ")

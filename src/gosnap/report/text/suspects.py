@@ -56,7 +56,7 @@ def _stacks(page: Page, row: Row, numbers: stacks.Numbers) -> None:
     """Who allocated what a suspect holds, by those of its objects that are sampled."""
     alloc = row["alloc"]
     if not alloc["samples"]:
-        page.line("   None of its objects is sampled, so nothing tells what allocated them.")
+        page.line("   None of its objects was sampled, so nothing tells what allocated them.")
         return
     estimated = f" ({numbers.size(alloc['bytes'])})" if numbers.rate > 1 else ""
     page.paragraph(

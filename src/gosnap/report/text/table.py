@@ -91,6 +91,12 @@ class Page:
             name = self.style(key, "dim") + " " * (wide - len(key))
             self.line(f"  {name}  {shorten(value, room) if room else value}")
 
+    def room(self, head: list[str], rows: list[list[str]]) -> int:
+        """What is left of a line beside these columns of a table for the one that is behind them; 0 where
+        there is no width to fit in, else 30 at least."""
+        widths = [max(cell_len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
+        return max(self.width - sum(widths) - 2 * (len(head) + 1), 30) if self.width else 0
+
     def table(
         self,
         head: list[str],

@@ -81,28 +81,35 @@ def type_rows(page: Page, rows: list[Row], column: str, whole: int) -> None:
     page.table(head, table, left=(4,), drop=(3, 1))
 
 
-_NUMBERS = 50
-"""Columns that the numbers beside a stack take."""
-
-
 def stack_rows(page: Page, rows: list[Row], column: str, whole: int, numbers: stacks.Numbers) -> None:
     """The same table with the samples of each row, and below each row the stacks that allocated them."""
-    table: list[list[str]] = []
-    strong: list[int] = []
+    cells: list[list[str]] = []
+    texts: list[list[Row] | str] = []
     for r in rows:
-        strong.append(len(table))
         alloc, left = r["alloc"], r["alloc"]["left_out"]
         of = [size(r["bytes"]), percent(r["bytes"], whole), count(r["objects"])]
-        table.append([*of, count(alloc["samples"]), label(r, column)])
-        room = max(page.width - _NUMBERS, 30) if page.width else 0
-        found = [(s, stacks.short(s["frames"], room)) for s in alloc["stacks"]]
+        cells.append([*of, count(alloc["samples"])])
+        texts.append(label(r, column))
+        below = [(s, s["frames"]) for s in alloc["stacks"]]
         if left["stacks"]:
-            found.append((left, [stacks.more_stacks(left)]))
-        for stack, lines in found:
-            of = [numbers.size(stack["bytes"]), "", numbers.count(stack["objects"]), count(stack["samples"])]
-            table += [[*(of if not i else [""] * 4), "  " + line] for i, line in enumerate(lines)]
-    head = ["bytes", "%", "objects", "samples", _NAMES[column]]
-    page.table(head, table, left=(4,), drop=(1, 2), strong=strong)
+            below.append((left, "  " + stacks.more_stacks(left)))
+        for s, text in below:
+            of = [numbers.size(s["bytes"]), "", numbers.count(s["objects"])]
+            cells.append([*of, count(s["samples"])])
+            texts.append(text)
+    head = ["bytes", "%", "objects", "samples"]
+    room = page.room(head, cells) - 2
+    table: list[list[str]] = []
+    strong: list[int] = []
+    for numbered, what in zip(cells, texts, strict=True):
+        if isinstance(what, str):
+            if not what.startswith(" "):
+                strong.append(len(table))
+            table.append([*numbered, what])
+            continue
+        for i, line in enumerate(stacks.short(what, max(room, 0))):
+            table.append([*(numbered if not i else [""] * 4), "  " + line])
+    page.table([*head, _NAMES[column]], table, left=(4,), drop=(1, 2), strong=strong)
 
 
 def label(row: Row, column: str) -> str:
