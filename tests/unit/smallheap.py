@@ -94,16 +94,16 @@ def _types() -> Sections:
 
 
 _SPANS = (
-    # base, slot size, malloc header, slots in use
-    (SERVER, 48, 0, (0, 2)),
-    (ITEMS, 32, 0, (0, 1, 3, 5, 7, 8, 9, 10)),
-    (GROUP, 208, 0, (0,)),
-    (BUFFER, 128, 0, (0,)),
-    (ARRAY, 1024, 1, (0,)),
-    (JOB, 24, 0, (0,)),
-    (G, 448, 0, (0,)),
-    (CLOSURE, 16, 0, (0,)),
-    (BIG, 0, 0, (0,)),
+    # base, slot size, malloc header, slots in use, span class (as in the table of types)
+    (SERVER, 48, 0, (0, 2), 10),
+    (ITEMS, 32, 0, (0, 1, 3, 5, 7, 8, 9, 10), 8),
+    (GROUP, 208, 0, (0,), 32),
+    (BUFFER, 128, 0, (0,), 21),
+    (ARRAY, 1024, 1, (0,), 64),
+    (JOB, 24, 0, (0,), 6),
+    (G, 448, 0, (0,), 54),
+    (CLOSURE, 16, 0, (0,), 4),
+    (BIG, 0, 0, (0,), 0),
 )
 
 
@@ -111,7 +111,7 @@ def _spans(big: int) -> Sections:
     size = [s[1] or big for s in _SPANS]
     nelems = [max(8192 // s, 1) for s in size]
     bitmap: list[int] = []
-    for (_, _, _, slots), n in zip(_SPANS, nelems, strict=True):
+    for (_, _, _, slots, _), n in zip(_SPANS, nelems, strict=True):
         bits = sum(1 << slot for slot in slots)
         bitmap += [bits >> 64 * i & (1 << 64) - 1 for i in range((n + 63) // 64)]
     return {
@@ -120,6 +120,7 @@ def _spans(big: int) -> Sections:
         "spans.nelems": np.array(nelems, "<u8"),
         "spans.counts": np.array([len(s[3]) for s in _SPANS], "<u4"),
         "spans.headers": np.array([s[2] for s in _SPANS], "<u1"),
+        "spans.spanclass": np.array([s[4] for s in _SPANS], "<u1"),
         "objects.bitmap": np.array(bitmap, "<u8"),
         "objects.type": np.array(
             [

@@ -23,7 +23,7 @@ from gosnap.heap.views import View
 from gosnap.profile.memory import to_profile
 from gosnap.profile.model import check_valid
 from gosnap.report.canonical import to_json
-from gosnap.report.text import dominators, goroutines, paths, suspects
+from gosnap.report.text import dominators, goroutines, holders, paths, suspects, types
 from gosnap.report.text.table import Page
 
 GOOD = heap.sections()
@@ -81,6 +81,23 @@ def suspicion(s: Snapshot) -> list[Callable[[Page], None]]:
     return [shown(s.suspects(since), suspects.render, "x") for since in (None, s)]
 
 
+def allocated(s: Snapshot) -> list[Callable[[Page], None]]:
+    asked = [
+        shown(s.types(by=b, only=only, top=None, alloc=True), types.render, types.Asked("x", b, None, only))
+        for b, only in (("type", "all"), ("type", "garbage"), ("size-class", "live"))
+    ]
+    ways = (heap.ALICE, heap.BIG, "main.Item", "[]main.Item")
+    return asked + [
+        shown(s.paths(w, None, alloc=True, stacks=n), paths.render, "x")
+        for w, n in zip(ways, (None, 1) * 2, strict=True)
+    ]
+
+
+def holding(s: Snapshot) -> list[Callable[[Page], None]]:
+    matches = (lambda name: True, lambda name: "newItem" in name)
+    return [shown(s.holders(match, None), holders.render, "x", ["y"]) for match in matches]
+
+
 def memprofile(s: Snapshot) -> list[Callable[[Page], None]]:
     profile = s.heap_profile()
     for view in VIEWS:
@@ -100,6 +117,8 @@ VERBS: list[Verb] = [
     all_goroutines,
     one_goroutine,
     suspicion,
+    allocated,
+    holding,
     memprofile,
 ]
 

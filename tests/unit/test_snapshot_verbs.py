@@ -458,7 +458,8 @@ def test_a_snapshot_of_no_objects(tmp_path: Path) -> None:
     for name, value in parts.items():
         if isinstance(value, np.ndarray) and name.split(".")[0] in ("spans", "objects", "edges"):
             parts[name] = value[:0]
-    parts["groups.edge_group"], parts["groups.edge_object"] = (np.zeros(0, "<u4"),) * 2
+    for name in ("groups.edge_group", "groups.edge_object", "mprof.object", "mprof.object_bucket"):
+        parts[name] = np.zeros(0, "<u4")
     groups = len(parts["groups.kind"])
     parent = parts["groups.parent"]
     parts["dominators.idom"] = np.where(parent == 0xFFFFFFFF, groups, parent).astype("<u4")
