@@ -257,7 +257,7 @@ def test_holders_of_nothing(snapshot: Snapshot, tmp_path: Path) -> None:
         "mprof.object": np.array([NUMBER[heap.GARBAGE]], "<u4"),
         "mprof.object_bucket": np.array([0], "<u4"),
     }
-    with pytest.raises(GosnapError, match="no sampled object that is alive .*; 1 that is garbage"):
+    with pytest.raises(GosnapError, match=r"no sampled object that is alive .*; 1 that is garbage"):
         opened(tmp_path, **dead).holders(lambda n: n == "main.fill")
 
 
@@ -311,10 +311,10 @@ def test_a_damaged_profile_is_an_error(tmp_path: Path) -> None:
     damaged = opened(tmp_path, **{"mprof.object": np.array([900], "<u4")})
     for ask in (
         lambda: damaged.types(alloc=True),
-        lambda: damaged.suspects(),
+        damaged.suspects,
         lambda: damaged.paths("main.Item", alloc=True),
     ):
-        with pytest.raises(GosnapError, match="not written by gosnap|differ in length"):
+        with pytest.raises(GosnapError, match="differ in length"):
             ask()
 
 

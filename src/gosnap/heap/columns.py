@@ -181,7 +181,11 @@ class Columns:
         table = self.reader.json("answers.types")
         schema.check(table, schema.TYPES, f"{self.reader.path}: answers.types")
         counts = (*table["live_objects"], *table["live_bytes"])
-        if any(not 0 <= k < 1 << 32 for k in table["key"]) or any(not 0 <= c < 1 << 60 for c in counts):
+        if (
+            any(not 0 <= k < 1 << 32 for k in table["key"])
+            or any(not 0 <= c < 1 << 8 for c in table["spanclass"])
+            or any(not 0 <= c < 1 << 60 for c in counts)
+        ):
             raise self.wrong("answers.types has numbers that make no sense")
         return dict(table)
 

@@ -1,8 +1,10 @@
 // Command allocs has functions that are known to allocate so many objects of known types, and holders that are known to
-// keep so many of them. Each function that allocates counts for itself, where it does so; what it says when it is ready:
+// keep so many of them. Each function counts what it makes, where it does so; what the program says when it is ready:
 //
-//	"made"    by function, type and holder: how many of its objects are held there; "" is nowhere: they are garbage
-//	"lines"   by function: the line in which it allocates
+//	"made"    a list of {"function", "type", "holder", "count"}: so many of its objects are held there; holder "" is
+//	          nowhere: they are garbage; type "" is of all that was made below a call of the function
+//
+// The line in which a function allocates ends in a comment: "// makes TYPE".
 //
 // It obeys lines on its standard input: "profile FILE" writes the heap profile, as runtime/pprof has it after two
 // collections; "grow" adds half as many blobs again, by main.(*blobStore).reload.
@@ -30,8 +32,8 @@ type Session struct {
 type Account struct{ Name, Mail string }
 
 type Entry struct {
-	Key   int
-	Value *Session
+	Key  int
+	Next *Entry
 }
 
 type Job struct {
@@ -57,72 +59,84 @@ var (
 	cache    Cache
 	boxes    *Box[int]
 	blobs    blobStore
-	made     = map[string]int{}
-	lines    = map[string]int{}
+	stop     = make(chan bool)
+	counts   [len(known)]int
 )
 
-// said counts what a function allocates, and notes that it does so in the line below the call.
-func said(function, kind, holder string) {
-	if _, known := made[function+" "+kind+" "+holder]; !known {
-		_, _, line, _ := runtime.Caller(1)
-		lines[function+" "+kind] = line + 1
-	}
-	made[function+" "+kind+" "+holder]++
+// site is what a function makes for a holder: an index of known.
+type site int
+
+const (
+	nowhere site = iota
+	inSessions
+	inCache
+)
+
+var known = [...][3]string{
+	{"main.newAccount", "main.Account", ""}, {"main.newAccount", "main.Account", "sessions"}, {"main.newAccount", "main.Account", "cache"},
+	{"main.newSession", "main.Session", ""}, {"main.newSession", "main.Session", "sessions"}, {"main.newSession", "main.Session", "cache"},
+	{"main.newSession", "[]uint8", ""}, {"main.newSession", "[]uint8", "sessions"}, {"main.newSession", "[]uint8", "cache"},
+	{"main.login", "", "sessions"}, {"main.restore", "", "sessions"}, {"main.(*Cache).adopt", "", "cache"}, {"main.forget", "", ""},
+	{"main.(*Cache).Put", "main.Entry", "cache"},
+	{"main.fillBoxes", "main.Box[int]", "boxes"},
+	{"main.newJob", "main.Job", "worker"},
+	{"main.(*blobStore).load", "[]uint8", "blobs"}, {"main.(*blobStore).reload", "[]uint8", "blobs"},
 }
 
 //go:noinline
-func newAccount(n int, holder string) *Account {
-	said("main.newAccount", "main.Account", holder)
-	return &Account{Name: "account"}
+func newAccount(at site) *Account {
+	counts[0+at]++
+	return &Account{Name: "account"} // makes main.Account
 }
 
 //go:noinline
-func newSession(n int, holder string) *Session {
-	said("main.newSession", "main.Session", holder)
-	s := &Session{ID: n}
-	said("main.newSession", "[]uint8", holder)
-	s.Data = make([]byte, 1000)
-	s.User = newAccount(n, holder)
+func newSession(n int, at site) *Session {
+	counts[3+at]++
+	s := &Session{ID: n} // makes main.Session
+	counts[6+at]++
+	s.Data = make([]byte, 1000) // makes []uint8
+	s.User = newAccount(at)
 	return s
 }
 
 //go:noinline
 func login(n int) {
 	for i := 0; i < n; i++ {
-		said("main.login", "", "sessions")
-		sessions[len(sessions)] = newSession(i, "sessions")
+		counts[9]++
+		sessions[len(sessions)] = newSession(i, inSessions)
 	}
 }
 
 //go:noinline
 func restore(n int) {
 	for i := 0; i < n; i++ {
-		said("main.restore", "", "sessions")
-		sessions[len(sessions)] = newSession(i, "sessions")
+		counts[10]++
+		sessions[len(sessions)] = newSession(i, inSessions)
 	}
-}
-
-//go:noinline
-func (c *Cache) Put(s *Session) {
-	said("main.(*Cache).Put", "main.Entry", "cache")
-	e := &Entry{Value: s}
-	c.entries = append(c.entries, e)
 }
 
 //go:noinline
 func (c *Cache) adopt(n int) {
 	for i := 0; i < n; i++ {
-		said("main.(*Cache).adopt", "", "cache")
-		c.spare = append(c.spare, newSession(i, "cache"))
+		counts[11]++
+		c.spare = append(c.spare, newSession(i, inCache))
 	}
 }
 
-//go:noinline
-func warm() {
-	for i := 0; i < 150; i++ {
-		said("main.warm", "", "cache")
-		cache.Put(sessions[i])
+// forget makes garbage, in a goroutine of its own so that no stack of others refers to any of it.
+func forget(n int, done chan<- bool) {
+	for i := 0; i < n; i++ {
+		counts[12]++
+		runtime.KeepAlive(newSession(i, nowhere))
 	}
+	done <- true
+}
+
+//go:noinline
+func (c *Cache) Put(n int) {
+	counts[13]++
+	e := &Entry{Key: n} // makes main.Entry
+	c.entries = append(c.entries, e)
 }
 
 // push is small enough to be inlined.
@@ -131,51 +145,51 @@ func push[T any](list *Box[T], value T) *Box[T] { return &Box[T]{value, list} }
 //go:noinline
 func fillBoxes(n int) {
 	for i := 0; i < n; i++ {
-		said("main.fillBoxes", "main.Box[int]", "boxes")
-		boxes = push(boxes, i)
+		counts[14]++
+		boxes = push(boxes, i) // makes main.Box[int]
 	}
 }
 
 //go:noinline
 func newJob(n int) *Job {
-	said("main.newJob", "main.Job", "worker")
-	return &Job{ID: n}
+	counts[15]++
+	return &Job{ID: n} // makes main.Job
 }
 
-// worker has its jobs on its stack alone.
-func worker(n int, ready chan<- bool, wait <-chan bool) {
-	jobs := make([]*Job, 0, n)
+// worker is held by the stack of its goroutine alone.
+type worker struct{ jobs []*Job }
+
+//go:noinline
+func (w *worker) run(n int, ready chan<- bool) {
 	for i := 0; i < n; i++ {
-		jobs = append(jobs, newJob(i))
+		w.jobs = append(w.jobs, newJob(i))
 	}
 	ready <- true
-	<-wait
-	runtime.KeepAlive(jobs)
+	<-stop
+	runtime.KeepAlive(w)
 }
 
 //go:noinline
 func (b *blobStore) load(n int) {
 	for i := 0; i < n; i++ {
-		said("main.(*blobStore).load", "[]uint8", "blobs")
-		b.items = append(b.items, make([]byte, 64<<10))
+		counts[16]++
+		b.items = append(b.items, make([]byte, 64<<10)) // makes []uint8
 	}
 }
 
 //go:noinline
 func (b *blobStore) reload(n int) {
 	for i := 0; i < n; i++ {
-		said("main.(*blobStore).reload", "[]uint8", "blobs")
-		b.items = append(b.items, make([]byte, 64<<10))
+		counts[17]++
+		b.items = append(b.items, make([]byte, 64<<10)) // makes []uint8
 	}
 }
 
-// forget makes garbage, in a goroutine of its own so that no stack of others refers to any of it.
-func forget(n int, done chan<- bool) {
-	for i := 0; i < n; i++ {
-		said("main.forget", "", "")
-		runtime.KeepAlive(newSession(i, ""))
+func made() (list []map[string]any) {
+	for i, k := range known {
+		list = append(list, map[string]any{"function": k[0], "type": k[1], "holder": k[2], "count": counts[i]})
 	}
-	done <- true
+	return list
 }
 
 func answer(words []string) map[string]any {
@@ -196,7 +210,7 @@ func answer(words []string) map[string]any {
 	default:
 		return map[string]any{"error": "no such command"}
 	}
-	return map[string]any{"made": made, "lines": lines}
+	return map[string]any{"made": made()}
 }
 
 func main() {
@@ -206,20 +220,22 @@ func main() {
 	ready.Begin(600)
 	login(300 * *scale)
 	restore(120 * *scale)
-	warm()
+	for i := 0; i < 150; i++ {
+		cache.Put(i)
+	}
 	cache.adopt(50)
 	fillBoxes(40)
 	blobs.load(40 * *scale)
 	blobs.reload(20 * *scale)
-	started, wait := make(chan bool), make(chan bool)
-	go worker(70, started, wait)
+	started := make(chan bool)
+	go new(worker).run(70, started)
 	<-started
 	ready.Settle()
 	go forget(*garbage, started)
 	<-started
 	out := json.NewEncoder(os.Stdout)
 	fmt.Print("READY ")
-	out.Encode(map[string]any{"made": made, "lines": lines, "pid": os.Getpid()})
+	out.Encode(map[string]any{"made": made(), "pid": os.Getpid()})
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
 		if words := strings.Fields(in.Text()); len(words) > 0 {
