@@ -410,7 +410,7 @@ def test_estimates_are_marked_as_such() -> None:
     assert (every.count(1234), every.size(1 << 20), every.sampled) == (
         "1,234",
         "1MB",
-        "every object was sampled",
+        "the rate is 1: each allocation is a sample",
     )
 
 

@@ -60,7 +60,7 @@ def _many(page: Page, view: View, name: str) -> None:
     sampling = view.extra.get("sampling")
     samples = stacks.Numbers(sampling) if sampling is not None and not sampling["note"] else None
     if samples is not None:
-        page.paragraph(f"{count(view.extra['alloc']['samples'])} of them sampled: {samples.sampled}")
+        page.paragraph(f"{count(view.extra['alloc']['samples'])} of them are samples; {samples.sampled}")
     page.line()
     pathtree.show(page, view.rows, ("objects", t["objects"]), samples=samples)
     left = view.left_out

@@ -56,7 +56,8 @@ def show(
             texts = stacks.short(line.text, width)
         for i, text in enumerate(texts):
             table.append([*(line.cells if not i else [""] * len(head)), "  " * line.depth + text])
-    page.table([*head, "path"], table, left=(len(head),), drop=(2,))
+    drop = 0 if share[0] == "bytes" else 2
+    page.table([*head, "path"], table, left=(len(head),), drop=(drop,))
 
 
 @dataclass(frozen=True)

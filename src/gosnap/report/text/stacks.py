@@ -95,7 +95,7 @@ class Numbers:
         """How objects are sampled, in words."""
         if self.rate > 1:
             return f"one object was sampled per {size(self.rate)} allocated; ~ is estimated from the samples"
-        return "every object was sampled"
+        return "the rate is 1: each allocation is a sample"
 
 
 def more_stacks(left: Row) -> str:
