@@ -415,9 +415,10 @@ def merged_by_hand(
         text = f"{before}/{label[i]}"
         if a >= 0 and inside[i]:
             text = before
-        elif a >= 0 and label[i] == label[a]:
-            text = before
-            again[places[before]] = 1
+        elif (found := f"{before}/".rfind(f"/{label[i]}/")) >= 0:
+            # the last place above it that is called so
+            text = before[: found + len(f"/{label[i]}")]
+            again[places[text]] = 1
         elif text not in places:
             if len(places) == room:
                 text = before or next(iter(places))
@@ -563,8 +564,15 @@ def test_nothing_is_recursive_or_takes_its_square() -> None:
     example, again = np.empty(n, np.uint32), np.empty(n, np.uint8)
     none = np.zeros(n, np.uint8)
     assert merge(above, np.zeros(n, np.uint32), none, place, up, example, again) == 1
-    assert merge(above, kinds, none, place, up, example, again) == n
-    assert np.array_equal(up[1:], np.arange(n - 1))
+    # three types in turn
+    assert merge(above, kinds, none, place, up, example, again) == 3
+    assert np.array_equal(place, kinds) and up[:3].tolist() == [NONE, 0, 1]
+    assert again[:3].tolist() == [1, 0, 0]
+    few = 1 << 16
+    labels = np.arange(n, dtype=np.uint32)
+    assert merge(above, labels, none, place, up[:few], example, again) == few
+    assert np.array_equal(up[1:few], np.arange(few - 1)) and not again[:few].any()
+    assert np.array_equal(place, np.minimum(labels, few - 1))
     # one object with all the references
     word = np.empty(n, np.int64)
     zero, wide = np.zeros(n, np.int64), np.array([0, n], np.int64)

@@ -100,9 +100,10 @@ def merge(above: _I64, label: _U32, inside: _U8, place: _U32, up: _U32, example:
     """Merge nodes that have the same labels on their way from the roots.
 
     ``above``: i64[n], the node above each, -1 for none; it comes before. ``label``: u32[n]. A node whose
-    label is that of the one above it, or where ``inside`` (u8[n]) is not 0, is in the same place. Writes
-    place[i] (u32[n]), and per place the one above it (``up``, 0xFFFFFFFF for none), its first node
-    (``example``), and 1 in ``again`` where nodes are below others of the same place. Returns how many places
-    there are: at most as many as fit; what is beyond counts for the place above it. ValueError where columns
-    do not fit. MemoryError.
+    label one of the last 1,024 places above it has, as in lists and trees and in lists of two types in turn,
+    is in that place; one where ``inside`` (u8[n]) is not 0 is in the place above it. Writes place[i]
+    (u32[n]), and per place the one above it (``up``, 0xFFFFFFFF for none), its first node (``example``), and
+    1 in ``again`` where nodes are below others of the same place. Returns how many places there are: at most
+    as many as fit; what is beyond counts for the place above it. ValueError where columns do not fit.
+    MemoryError.
     """

@@ -16,6 +16,7 @@ cdef uint64_t OWN = 64     # the label of what is held by one of its own type
 cdef enum:
     FAR = 0xFFFF    # a step that did not fit (edges.scan_spans)
     AHEAD = 8       # nodes and references that are asked for in advance
+    TURNING = 1 << 10   # places upwards that are looked at for one that goes on
     VALUES = 1 << 28    # types below are plain values (heap/roles.py)
 
 
@@ -406,6 +407,13 @@ def number(const uint64_t[::1] key not None, uint32_t[::1] out not None, uint32_
     return count
 
 
+cdef struct Below:
+    # what is below a place under a label: a place of its own, or one above it that goes on
+    uint32_t up
+    uint32_t label
+    uint32_t place
+
+
 def merge(
     const int64_t[::1] above not None,
     const uint32_t[::1] label not None,
@@ -416,20 +424,25 @@ def merge(
     uint8_t[::1] again not None,
 ):
     cdef int64_t n = above.shape[0], i
-    cdef int64_t places = 0
+    cdef int64_t places = 0, known = 0, steps
     cdef int64_t room = min(up.shape[0], example.shape[0], again.shape[0])
     cdef uint64_t cap = 1024, h, key
-    cdef uint32_t p, at
+    cdef uint32_t p, at, q
     cdef uint32_t *table
-    if label.shape[0] != n or inside.shape[0] != n or place.shape[0] != n or room < 1:
+    cdef Below *below
+    if label.shape[0] != n or inside.shape[0] != n or place.shape[0] != n or room < 1 or room >= NONE // 4:
         raise ValueError("paths: columns do not fit the nodes")
     for i in range(n):
         if above[i] >= i:
             raise ValueError("paths: a node before the one above it")
-    while cap < 2 * <uint64_t> room:
+    room = min(room, max(n, 1))
+    while cap < 4 * <uint64_t> room:
         cap *= 2
-    table = <uint32_t *> calloc(cap, 4)
-    if table == NULL:
+    table = <uint32_t *> malloc(cap * 4)
+    below = <Below *> malloc(2 * room * sizeof(Below))
+    if table == NULL or below == NULL:
+        free(table)
+        free(below)
         raise MemoryError
     with nogil:
         memset(table, 0xFF, cap * 4)
@@ -440,30 +453,41 @@ def merge(
                 if inside[i]:
                     place[i] = p
                     continue
-                # a list, or a tree of like nodes, is one place however deep it is
-                if label[i] == label[above[i]]:
-                    place[i] = p
-                    again[p] = 1
-                    continue
             key = (<uint64_t> p << 32 | label[i]) * HASH
             h = (key ^ key >> 29) & (cap - 1)
             while True:
                 at = table[h]
-                if at == NONE:
-                    if places == room:
-                        # no room for one more: it counts for the place above it
-                        place[i] = p if p != NONE else 0
-                        break
-                    table[h] = <uint32_t> places
-                    up[places] = p
-                    example[places] = <uint32_t> i
-                    again[places] = 0
-                    place[i] = <uint32_t> places
-                    places += 1
-                    break
-                if up[at] == p and label[example[at]] == label[i]:
-                    place[i] = at
+                if at == NONE or (below[at].up == p and below[at].label == label[i]):
                     break
                 h = (h + 1) & (cap - 1)
+            if at != NONE:
+                place[i] = below[at].place
+                continue
+            # a list, or a tree of like nodes, is one place however deep it is; so is what goes through
+            # several types in turn
+            q = p
+            steps = 0
+            while q != NONE and label[example[q]] != label[i]:
+                q = up[q] if steps < TURNING else NONE
+                steps += 1
+            if q != NONE:
+                again[q] = 1
+            elif places == room:
+                # no room for one more: it counts for the place above it
+                q = p if p != NONE else 0
+            else:
+                q = <uint32_t> places
+                up[q] = p
+                example[q] = <uint32_t> i
+                again[q] = 0
+                places += 1
+            place[i] = q
+            if known < 2 * room:
+                below[known].up = p
+                below[known].label = label[i]
+                below[known].place = q
+                table[h] = <uint32_t> known
+                known += 1
     free(table)
+    free(below)
     return places
