@@ -28,6 +28,7 @@ VERBS = {
     "spans": ("gosnap.commands.spans", "the allocator: size classes, free slots, waste, large objects"),
     "profile": ("gosnap.commands.profile", "an interactive shell on a profile, as `go tool pprof` opens one"),
     "top": ("gosnap.commands.top", "functions by memory, from a pprof profile, as `go tool pprof -top`"),
+    "diff": ("gosnap.commands.diff", "what changed between two profiles: before, after, new and gone"),
     "tree": ("gosnap.commands.tree", "a profile's call graph: each function with its callers and callees"),
     "peek": ("gosnap.commands.peek", "callers and callees of the functions that a pattern matches"),
     "list": ("gosnap.commands.list", "source lines of functions, with what each allocated or holds"),
@@ -157,7 +158,8 @@ def _run(verb: str, arguments: list[str]) -> int:
         if any(word in ("-h", "-help", "--help") for word in arguments):
             from gosnap.commands.profile_flags import help_text
 
-            sys.stdout.write(help_text(verb, module.__doc__ or summary, module.USAGE))
+            formats = getattr(module, "FORMATS", ("text",))
+            sys.stdout.write(help_text(verb, module.__doc__ or summary, module.USAGE, formats))
             return 0
         code = module.main(arguments)
         return code

@@ -8,13 +8,14 @@ from gosnap.commands import profile_flags as flags
 from gosnap.commands.profile_run import Run
 
 USAGE = "FILE..."
+FORMATS = ("callgrind",)
 PIECE = 1000
 """Lines that are written at once."""
 
 
 def main(words: list[str]) -> int:
     """Run it; the exit code."""
-    run = Run(words, "callgrind")
+    run = Run(words, "callgrind", FORMATS)
     run.say()
     from itertools import islice
 

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from gosnap.profile.picture import Picture
 
 USAGE = "FILE..."
+FORMATS = ("dot",)
 
 
 def main(words: list[str]) -> int:
     """Run it; the exit code."""
-    run = Run(words, "dot")
+    run = Run(words, "dot", FORMATS)
     shown = draw(run)
     from gosnap.report import dot
 

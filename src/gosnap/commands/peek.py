@@ -6,22 +6,23 @@ from __future__ import annotations
 
 from gosnap.commands.profile_run import Run
 from gosnap.commands.tree import COLUMNS
-from gosnap.errors import GosnapError
 
 USAGE = "REGEXP FILE..."
+FORMATS = ("text", "json", "csv")
 
 
 def main(words: list[str]) -> int:
     """Run it; the exit code."""
-    run = Run(words, "peek", ("text", "json", "csv"), pattern=True)
+    run = Run(words, "peek", FORMATS, changes=True, pattern=True)
     report = run.report
+    if run.compares:
+        from gosnap.commands import diff
+
+        return diff.answer(run, "peek", run.pattern)
     graph = report.graph(edges=True)
     found = [node for node in graph.order if run.match(graph.name(node))]
     if not found:
-        run.say()
-        raise GosnapError(
-            f"no matches found for regexp: {run.pattern}", "`gosnap top FILE` lists what there is"
-        )
+        run.none_matches()
     from gosnap.profile import answers
     from gosnap.report.text import profile_tree
 

@@ -19,7 +19,7 @@ PROMPT = "(pprof) "
 
 def main(words: list[str]) -> int:
     """Run it; the exit code."""
-    run = Run(words, "top")
+    run = Run(words, "top", errors=True, changes=True)
     run.say()
     from gosnap.commands.profile_shell import Shell
     from gosnap.report.text.profile_labels import profile_labels

@@ -22,7 +22,7 @@ FLAGS = (
         "string",
         "",
         _OUTPUT,
-        "text for people (default), json or csv for programs; flame has others",
+        "in which form",
         value="FORMAT",
     ),
     Option(
@@ -177,12 +177,17 @@ def _close(name: str) -> str:
     return f"did you mean --{close[0]}?" if close else "`--help` lists the options"
 
 
-def help_text(verb: str, about: str, usage: str) -> str:
-    """All options of a verb, in their groups."""
+def help_text(verb: str, about: str, usage: str, formats: tuple[str, ...] = ("text",)) -> str:
+    """All options of a verb, in their groups. ``formats``: those that it has; one alone is no choice."""
     lines = [f"usage: gosnap {verb} {usage} [options]", "", about.strip(), ""]
     groups: dict[str, list[tuple[str, str]]] = {}
     for option in (*OPTIONS, *FLAGS):
         rows = groups.setdefault(option.group, [])
+        if option.name == "format":
+            text = " or ".join((", ".join(formats[:-1]), formats[-1])) if len(formats) > 1 else formats[0]
+            more = f" (default {formats[0]})" if len(formats) > 1 else " alone: this verb has no other"
+            rows.append((f"--format={option.value}", text + more))
+            continue
         if option.kind == "choice":
             names = " ".join(f"--{choice}" for choice, _ in option.choices)
             rows.append((names, option.help))
@@ -231,5 +236,5 @@ def stream(found: Arguments, task: Callable[[Callable[[bytes | memoryview], obje
 
     with NewFile(Path(found.output), force=bool(found.flags["force"])) as file:
         task(file.write)
-    if found.format == "text" and not found.flags["quiet"]:
+    if found.format not in ("json", "csv") and not found.flags["quiet"]:
         sys.stderr.write(f"wrote {found.output}\n")

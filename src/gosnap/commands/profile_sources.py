@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 _SNAPSHOT = b"GOSNAP\r\n"
 
 
-def opener(found: Arguments, notes: list[str]) -> Callable[[str], Profile]:
+def opener(found: Arguments, notes: list[str], fetched: list[str]) -> Callable[[str], Profile]:
     """What reads one source; the command line says how. What a person should know of it is added to
-    ``notes``."""
+    ``notes``, and to ``fetched`` what came over the network."""
     exe, view = str(found.flags["exe"]), str(found.flags["view"])
     config = found.config
     from gosnap.profile import demangle
@@ -37,7 +37,9 @@ def opener(found: Arguments, notes: list[str]) -> Callable[[str], Profile]:
 
         if fetch.is_address(source):
             body = fetch.fetch(source, seconds=config.seconds, timeout=config.timeout)
-            return read.parse(body, source, config.max_size, symbols=symbols)
+            profile = read.parse(body, source, config.max_size, symbols=symbols)
+            fetched.append(source)
+            return profile
         from gosnap.commands import profiles
 
         if not profiles.kind(source):

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from gosnap.profile.model import Profile
 
 USAGE = "SOURCE..."
+FORMATS = ("pprof",)
 
 
 def main(words: list[str]) -> int:
     """Run it; the exit code."""
-    run = Run(words, "proto")
+    run = Run(words, "proto", FORMATS)
     from gosnap.profile.export import whole
 
     write(run, whole(run.report))

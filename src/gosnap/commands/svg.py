@@ -10,13 +10,14 @@ from gosnap.commands.profile_run import Run
 from gosnap.errors import GosnapError
 
 USAGE = "FILE..."
+FORMATS = ("svg",)
 PATIENCE = 120
 """Seconds that Graphviz may take."""
 
 
 def main(words: list[str]) -> int:
     """Run it; the exit code."""
-    run = Run(words, "svg")
+    run = Run(words, "svg", FORMATS)
     shown = draw(run)
     import shutil
 

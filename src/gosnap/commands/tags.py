@@ -7,11 +7,13 @@ from __future__ import annotations
 from gosnap.commands.profile_run import Run
 
 USAGE = "SOURCE..."
+FORMATS = ("text", "json", "csv")
+COLUMNS = ["key", "value", "weight"]
 
 
 def main(words: list[str]) -> int:
     """Run it; the exit code."""
-    run = Run(words, "tags", ("text", "json"))
+    run = Run(words, "tags", FORMATS)
     from gosnap.profile import answers
     from gosnap.profile.tags import tags
     from gosnap.report.text import profile_tags
@@ -20,6 +22,7 @@ def main(words: list[str]) -> int:
     run.answer(
         lambda: profile_tags.render(run.report, found),
         lambda: answers.tags(run.report, found),
-        [],
+        COLUMNS,
+        answers.tag_values,
     )
     return 0

@@ -9,6 +9,7 @@ from gosnap.commands.profile_flags import parse
 from gosnap.commands.profile_run import Run
 
 USAGE = "SOURCE..."
+FORMATS = ("text", "json", "csv")
 COLUMNS = ["flat", "cum", "name", "function", "file", "line", "address", "inlined"]
 
 
@@ -21,11 +22,22 @@ def main(words: list[str]) -> int:
             from gosnap.commands import holders
 
             return holders.run(found)
-    run = Run(words, "top", ("text", "json", "csv"))
+    run = Run(words, "top", FORMATS, errors=True, changes=True)
     report = run.report
+    if run.compares:
+        from gosnap.commands import diff
+
+        return diff.answer(run, "top")
     graph = report.graph(edges=lambda nodes: nodes.inlined)
     from gosnap.profile import answers
     from gosnap.report.text import profile_top
 
-    run.answer(lambda: profile_top.render(report, graph), lambda: answers.top(report, graph), COLUMNS)
+    estimates, columns = run.estimates(), COLUMNS
+    if estimates is not None:
+        columns = [*COLUMNS, *answers.ERRORS]
+    run.answer(
+        lambda: profile_top.render(report, graph, estimates),
+        lambda: answers.top(report, graph, estimates),
+        columns,
+    )
     return 0

@@ -8,11 +8,12 @@ from gosnap.commands import proto
 from gosnap.commands.profile_run import Run
 
 USAGE = "SOURCE..."
+FORMATS = ("pprof",)
 
 
 def main(words: list[str]) -> int:
     """Run it; the exit code."""
-    run = Run(words, "topproto")
+    run = Run(words, "topproto", FORMATS)
     graph = run.report.graph()
     left = graph.original - len(graph.order) + graph.dropped_nodes
     if left:

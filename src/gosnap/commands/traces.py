@@ -8,11 +8,12 @@ from gosnap.commands import profile_flags as flags
 from gosnap.commands.profile_run import Run
 
 USAGE = "SOURCE..."
+FORMATS = ("text",)
 
 
 def main(words: list[str]) -> int:
     """Run it; the exit code."""
-    run = Run(words, "traces")
+    run = Run(words, "traces", FORMATS)
     run.say()
     from gosnap.report.text import profile_traces
 

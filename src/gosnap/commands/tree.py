@@ -7,13 +7,18 @@ from __future__ import annotations
 from gosnap.commands.profile_run import Run
 
 USAGE = "SOURCE..."
+FORMATS = ("text", "json", "csv")
 COLUMNS = ["flat", "cum", "name", "function", "file", "line", "address"]
 
 
 def main(words: list[str]) -> int:
     """Run it; the exit code."""
-    run = Run(words, "tree", ("text", "json", "csv"))
+    run = Run(words, "tree", FORMATS, changes=True)
     report = run.report
+    if run.compares:
+        from gosnap.commands import diff
+
+        return diff.answer(run, "tree")
     graph = report.graph(edges=True)
     if graph.dropped_edges:
         limit = report.cutoff(report.edgefraction)

@@ -8,8 +8,11 @@ from gosnap.profile.pipeline import Report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
+    from gosnap.profile.changes import Change, Changes
+    from gosnap.profile.estimates import Estimates, Interval
     from gosnap.profile.listing import Routine
     from gosnap.profile.sources import Sources
     from gosnap.profile.tags import Tag
@@ -93,13 +96,50 @@ def node_row(report: Report, graph: Graph, node: int) -> Row:
     return row
 
 
-def top(report: Report, graph: Graph) -> ProfileView:
+ERRORS = ["flat_samples", "flat_low", "flat_high", "cum_samples", "cum_low", "cum_high"]
+"""What rows have besides with --errors."""
+
+
+def add_errors(row: Row, flat: Interval, cum: Interval) -> None:
+    """How many samples a row's values rest on, and their intervals."""
+    for name, found in (("flat", flat), ("cum", cum)):
+        row[f"{name}_samples"] = found.samples
+        row[f"{name}_low"], row[f"{name}_high"] = found.low, found.high
+
+
+def errors(estimates: Estimates | None) -> Row:
+    """What the intervals are of, for ``extra``."""
+    if estimates is None:
+        return {}
+    if estimates.why:
+        return {"errors": {"none": estimates.why}}
+    from gosnap.profile.estimates import LEVEL
+
+    total = estimates.total
+    return {
+        "errors": {
+            "confidence_percent": LEVEL,
+            "period": estimates.period,
+            "samples": total.samples,
+            "low": total.low,
+            "high": total.high,
+        }
+    }
+
+
+def top(report: Report, graph: Graph, estimates: Estimates | None = None) -> ProfileView:
     """What `gosnap top` shows, one row a node."""
     inlining = graph.inlining()
+    nodes = graph.nodes
+    give: tuple[Callable[[int, int], Interval], Callable[[int, int], Interval]] | None = None
+    if estimates is not None and not estimates.why:
+        give = estimates.of(nodes.frame_start, nodes.frame_node, len(nodes))
     rows = []
     for node in graph.order:
         row = node_row(report, graph, node)
         row["inlined"] = ("no", "yes", "no", "partly")[inlining[node]]
+        if give is not None:
+            add_errors(row, give[0](node, row["flat"]), give[1](node, row["cum"]))
         rows.append(row)
     return ProfileView(
         "top",
@@ -107,7 +147,7 @@ def top(report: Report, graph: Graph) -> ProfileView:
         totals={"total": report.total, "shown": graph.shown_total()},
         rows=rows,
         left_out={"rows": graph.original - len(graph.order) + graph.dropped_nodes},
-        extra=shown(report),
+        extra=shown(report) | errors(estimates),
     )
 
 
@@ -142,12 +182,54 @@ def _call(graph: Graph, edge: int, other: int) -> Row:
     }
 
 
-def listing(report: Report, routines: list[Routine], sources: Sources) -> ProfileView:
+def changes(verb: str, report: Report, found: Changes, nodes: list[int]) -> ProfileView:
+    """What `gosnap diff`, and with --changes `top`, `tree` and `peek` show, one row a node."""
+    graph, rows = found.graph, []
+    for node in nodes:
+        row = node_row(report, graph, node)
+        del row["flat"], row["cum"]
+        flat, cum = found.flat(node), found.cum(node)
+        row |= _sides("flat_", flat) | _sides("cum_", cum)
+        row["state"] = cum.state if cum.state in ("new", "gone") else "changed"
+        if verb != "top":
+            row["callers"] = [_changed(found, edge, graph.edge_src[edge]) for edge in graph.edges_in(node)]
+            row["callees"] = [_changed(found, edge, graph.edge_dst[edge]) for edge in graph.edges_out(node)]
+        rows.append(row)
+    left = {"rows": graph.original - len(graph.order) + graph.dropped_nodes, "unchanged": found.unchanged}
+    if verb != "top":
+        left["calls"] = graph.dropped_edges
+    return ProfileView(
+        "diff" if verb == "top" else f"diff-{verb}",
+        snapshot=about(report.profile),
+        totals=_sides("", found.total),
+        rows=rows,
+        left_out=left,
+        extra=shown(report),
+    )
+
+
+def _sides(prefix: str, found: Change) -> dict[str, int]:
+    values = {"before": found.before, "after": found.after, "change": found.change}
+    return {f"{prefix}{name}": value for name, value in values.items()}
+
+
+def _changed(found: Changes, edge: int, other: int) -> Row:
+    call = _call(found.graph, edge, other)
+    del call["weight"]
+    change = found.edge(edge)
+    return call | _sides("", change) | {"state": change.state}
+
+
+def listing(
+    report: Report, routines: list[Routine], sources: Sources, estimates: Estimates | None = None
+) -> ProfileView:
     """What `gosnap list` shows, one row a function and file, with all the lines that are shown."""
     rows: list[Row] = []
     for routine in routines:
         row: Row = {"function": text(routine.name), "flat": routine.flat, "cum": routine.cum}
         rows.append(row)
+        if 0 in routine.errors:
+            add_errors(row, *routine.errors[0])
         if not routine.file:
             continue
         row["file"] = text(routine.file)
@@ -161,6 +243,8 @@ def listing(report: Report, routines: list[Routine], sources: Sources) -> Profil
             line: Row = {"line": number, "flat": flat, "cum": cum}
             if source is not None:
                 line["text"] = text(source.line(number) or b"")
+            if number in routine.errors:
+                add_errors(line, *routine.errors[number])
             lines.append(line)
     return ProfileView(
         "list",
@@ -168,8 +252,22 @@ def listing(report: Report, routines: list[Routine], sources: Sources) -> Profil
         totals={"total": report.total},
         rows=rows,
         left_out={"rows": 0},
-        extra=shown(report),
+        extra=shown(report) | errors(estimates),
     )
+
+
+def listed_lines(view: ProfileView) -> list[Row]:
+    """Of `gosnap list`, one row a line, for tables; of a function without lines one without a number."""
+    return [
+        {"function": row["function"], "file": row.get("file", ""), **line}
+        for row in view.rows
+        for line in row.get("lines") or [{k: v for k, v in row.items() if k not in ("file", "lines")}]
+    ]
+
+
+def tag_values(view: ProfileView) -> list[Row]:
+    """Of `gosnap tags`, one row a value, for tables."""
+    return [{"key": row["key"], **value} for row in view.rows for value in row["values"]]
 
 
 def tags(report: Report, found: list[Tag]) -> ProfileView:

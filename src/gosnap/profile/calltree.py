@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from gosnap._kernels import profile_filter, profile_tree
+from gosnap._kernels import profile_tree
 from gosnap.profile.columns import zeros
 from gosnap.profile.graph import Nodes
-from gosnap.profile.labels import Labels
-from gosnap.profile.model import BASE_LABEL
+from gosnap.profile.labels import mark_base
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ class CallTree:
         self.index = report.index
         self.types = len(p.sample_types)
         sides = zeros("B", p.samples)
-        self.compared = _mark_base(report, sides)
+        self.compared = mark_base(report.profile, sides)
         found = profile_tree.grow(
             p.values,
             self.types,
@@ -94,17 +93,3 @@ def _ranks(nodes: Nodes) -> memoryview:
     for rank, node in enumerate(sorted(range(len(nodes)), key=names.__getitem__)):
         ranks[node] = rank
     return ranks
-
-
-def _mark_base(report: Report, sides: memoryview) -> bool:
-    """Set sides[i] to 1 for samples of the base of a comparison; whether there are any."""
-    p = report.profile
-    labels = Labels(p)
-    key, value = BASE_LABEL
-    hit = memoryview(
-        bytearray(
-            not labels.is_number(i) and labels.key(i) == key and labels.text(i) == value
-            for i in range(len(labels))
-        )
-    )
-    return any(hit) and profile_filter.having(p.label_start, labels.which, hit, sides) > 0

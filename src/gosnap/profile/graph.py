@@ -115,6 +115,14 @@ class Nodes:
     def __len__(self) -> int:
         return len(self.name)
 
+    def of(self, profile: Profile) -> Nodes:
+        """The same nodes of a copy of the profile that has other values."""
+        other = Nodes.__new__(Nodes)
+        for name in Nodes.__slots__:
+            setattr(other, name, getattr(self, name))
+        other.profile = profile
+        return other
+
     def printable(self, node: int) -> bytes:
         """How the node is called."""
         raw = self.profile.strings.raw
@@ -305,6 +313,10 @@ class Graph:
                 found.setdefault(node, []).append(edge)
         return found
 
+    def partial(self) -> bool:
+        """Whether there are nodes that are not shown: edges then lead past them."""
+        return self.dropped_nodes > 0 or len(self.order) != self.original
+
     def sorted_edges(self, edges: Iterable[int]) -> list[int]:
         """By weight, then by the caller's name, then by the callee's."""
         return sorted(
@@ -366,14 +378,17 @@ def trimmed(
     edgefraction: float = 0.0,
     drop_negative: bool = False,
     edges: bool | memoryview = False,
+    whole: int | None = None,
 ) -> Graph:
     """The graph that a report shows: light nodes dropped, at most ``nodecount``, sorted, light edges cut.
 
-    ``edges``: whether they are wanted, or u8[nodes]: into which nodes. Cutoffs are shares of the sum of flat
-    values in the graph, not of the profile's total.
+    ``edges``: whether they are wanted, or u8[nodes]: into which nodes. ``whole``: what cutoffs are shares of;
+    by default the sum of flat values in the graph, not the profile's total.
     """
     graph = Graph(nodes, index, divisor)
     count, flat_sum = kernel.choose(graph.flat, graph.cum, drop_negative, graph.chosen)
+    if whole is not None:
+        flat_sum = whole
     node_cutoff = absolute(truncate(float(flat_sum) * nodefraction))
     edge_cutoff = absolute(truncate(float(flat_sum) * edgefraction))
     rebuild = False

@@ -1,8 +1,9 @@
-"""Labels of samples: the units of those that are numbers."""
+"""Labels of samples: the units of those that are numbers, and the mark of a comparison's base."""
 
 from __future__ import annotations
 
 from gosnap._kernels import profile_filter as kernel
+from gosnap.profile.model import BASE_LABEL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,3 +71,17 @@ def number_units(profile: Profile) -> tuple[dict[bytes, str], dict[bytes, list[s
                 "bytes" if key in (b"alignment", b"request") else key.decode("utf-8", "surrogateescape")
             )
     return units, {key: sorted(found) for key, found in others.items()}
+
+
+def mark_base(profile: Profile, sides: memoryview) -> bool:
+    """Set sides[i] to 1 for samples of the base of a comparison; whether there are any."""
+    p = profile
+    labels = Labels(p)
+    key, value = BASE_LABEL
+    hit = memoryview(
+        bytearray(
+            not labels.is_number(i) and labels.key(i) == key and labels.text(i) == value
+            for i in range(len(labels))
+        )
+    )
+    return any(hit) and kernel.having(p.label_start, labels.which, hit, sides) > 0

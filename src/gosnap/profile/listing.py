@@ -13,6 +13,7 @@ from gosnap.profile.graph import Graph
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from gosnap.profile.estimates import Estimates, Interval
     from gosnap.profile.graph import Nodes
     from gosnap.profile.pipeline import Report
     from gosnap.profile.regex import Match
@@ -25,16 +26,18 @@ class Routine:
     """A function in one file.
 
     ``values``: line -> [flat, cum]; ``first``, ``last``: the lines to show. ``file`` b"" where the profile
-    names none.
+    names none. ``errors``: line -> the same as intervals, under 0 those of the function, where they are
+    known.
     """
 
-    __slots__ = ("cum", "file", "first", "flat", "last", "name", "values")
+    __slots__ = ("cum", "errors", "file", "first", "flat", "last", "name", "values")
 
     def __init__(self, name: bytes, file: bytes) -> None:
         self.name = name
         self.file = file
         self.flat = self.cum = 0
         self.values: dict[int, list[int]] = {}
+        self.errors: dict[int, tuple[Interval, Interval]] = {}
         self.first = self.last = 0
 
     def covers(self, line: int, start: int) -> None:
@@ -47,8 +50,11 @@ class Routine:
         self.values.setdefault(line, [0, 0])
 
 
-def routines(report: Report, match: Match) -> list[Routine]:
-    """The functions whose names match, by name and file; of a function without files, one without lines."""
+def routines(report: Report, match: Match, estimates: Estimates | None = None) -> list[Routine]:
+    """The functions whose names match, by name and file; of a function without files, one without lines.
+
+    ``estimates``: where how far off they may be is wanted too.
+    """
     nodes = report.nodes()
     graph = Graph(nodes, report.index, report.divisor)
     profile_graph.choose(graph.flat, graph.cum, report.config.drop_negative, graph.chosen)
@@ -72,11 +78,13 @@ def routines(report: Report, match: Match) -> list[Routine]:
     with_file = {name for name, file in found if file}
     kept = [both for (name, file), both in found.items() if file or name not in with_file]
     kept.sort(key=lambda both: (both[0].name, both[0].file))
-    _weigh(report, nodes, kept)
+    _weigh(report, nodes, kept, estimates)
     return [routine for routine, _ in kept]
 
 
-def _weigh(report: Report, nodes: Nodes, found: list[tuple[Routine, list[int]]]) -> None:
+def _weigh(
+    report: Report, nodes: Nodes, found: list[tuple[Routine, list[int]]], estimates: Estimates | None
+) -> None:
     """Sum up the values of routines and of their lines: of a sample, each once."""
     lines: dict[tuple[int, int], int] = {}
     of_routine, of_line = zeros("I", len(nodes)), zeros("I", len(nodes))
@@ -91,6 +99,18 @@ def _weigh(report: Report, nodes: Nodes, found: list[tuple[Routine, list[int]]])
     flat, cum = _sums(report, nodes, of_line, len(lines) + 1)
     for (place, line), group in lines.items():
         found[place - 1][0].values[line] = [flat[group], cum[group]]
+    if estimates is None or estimates.why:
+        return
+    start, take = nodes.frame_start, profile_filter.take
+    own, whole = estimates.of(start, take(of_routine, nodes.frame_node), len(found) + 1)
+    for place, (routine, _) in enumerate(found, 1):
+        routine.errors[0] = own(place, routine.flat), whole(place, routine.cum)
+    own, whole = estimates.of(start, take(of_line, nodes.frame_node), len(lines) + 1)
+    for (place, line), group in lines.items():
+        routine = found[place - 1][0]
+        if line > 0:
+            values = routine.values[line]
+            routine.errors[line] = own(group, values[0]), whole(group, values[1])
 
 
 def _sums(report: Report, nodes: Nodes, group: memoryview, n: int) -> tuple[memoryview, memoryview]:

@@ -113,6 +113,12 @@ OPTIONS = (
     Option("mean", "bool", False, _SHOWN, "divide by the first sample type: the mean of an object"),
     Option("divide_by", "float", 1.0, _SHOWN, "divide all values by this"),
     Option("relative_percentages", "bool", False, _SHOWN, "percentages of what the filters left"),
+    Option(
+        "errors", "bool", False, _SHOWN, "how many samples numbers rest on, and 95% intervals (top, list)"
+    ),
+    Option(
+        "changes", "bool", False, _SHOWN, "of a comparison: before, after and change (top, tree, peek; diff)"
+    ),
     Option("nodecount", "int", -1, _ROWS, "at most this many nodes"),
     Option("nodefraction", "float", 0.005, _ROWS, "no nodes below this share of the total"),
     Option("edgefraction", "float", 0.001, _ROWS, "no edges below this share of the total"),
@@ -205,6 +211,8 @@ class Config:
     mean: bool
     divide_by: float
     relative_percentages: bool
+    errors: bool
+    changes: bool
     nodecount: int
     nodefraction: float
     edgefraction: float

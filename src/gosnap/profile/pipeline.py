@@ -256,10 +256,13 @@ class Report:
         columns = p.line_column if self.config.showcolumns else zeros("q", len(p.line_column))
         return p.replace(mapping_flags=flags, line_column=columns)
 
-    def graph(self, edges: bool | Callable[[Nodes], memoryview] = False) -> Graph:
+    def graph(
+        self, edges: bool | Callable[[Nodes], memoryview] = False, *, whole: int | None = None
+    ) -> Graph:
         """Step 11: the graph, trimmed and sorted; the output unit is chosen.
 
-        ``edges``: whether they are wanted, or what gives u8[nodes] of the nodes whose callers are.
+        ``edges``: whether they are wanted, or what gives u8[nodes] of the nodes whose callers are. ``whole``:
+        what limits are shares of, if not of what the graph holds.
         """
         nodes = self.nodes()
         graph = trimmed(
@@ -272,6 +275,7 @@ class Report:
             edgefraction=self.edgefraction,
             drop_negative=self.config.drop_negative,
             edges=edges if isinstance(edges, bool) else edges(nodes),
+            whole=whole,
         )
         self.choose_unit(graph)
         return graph
@@ -338,6 +342,10 @@ def prepare(profile: Profile, config: Config, verb: str, notes: Notes) -> Report
 def _filter(profile: Profile, config: Config, notes: Notes) -> Profile:
     from gosnap.profile import filters
 
+    if config.changes and (config.tagshow or config.taghide):
+        # they would take away what tells both sides apart, and no table of changes shows labels
+        config = config.copy()
+        config.set(tagshow="", taghide="")
     return filters.apply(profile, config, notes)
 
 

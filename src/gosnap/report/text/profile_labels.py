@@ -64,22 +64,34 @@ def report_labels(report: Report, graph: Graph | Picture, *, full: bool = False)
     ``full``: for pictures, with edges that were dropped, and always with what the profile is.
     """
     lines = profile_labels(report) if full or not report.config.compact_labels else []
-    if report.filters:
-        lines.append("Active filters:")
-        for text in report.filters:
-            raw = text.encode("utf-8", "surrogateescape")
-            cut = clean(raw[:MOST_OF_A_FILTER]) + "…" if len(raw) > MOST_OF_A_FILTER else clean(raw)
-            lines.append(f"   {cut}")
-    total, shown, count = report.total, graph.shown_total(), len(graph.order)
+    lines += filter_labels(report)
+    total, shown = report.total, graph.shown_total()
     lines.append(
         f"Showing nodes accounting for {report.value(shown)}, {percentage(shown, total).strip()}"
         f" of {report.value(total)} total"
     )
-    if total:
+    return lines + limit_labels(report, graph, full=full)
+
+
+def filter_labels(report: Report) -> list[str]:
+    """Which filters are in force."""
+    lines = ["Active filters:"] if report.filters else []
+    for text in report.filters:
+        raw = text.encode("utf-8", "surrogateescape")
+        cut = clean(raw[:MOST_OF_A_FILTER]) + "…" if len(raw) > MOST_OF_A_FILTER else clean(raw)
+        lines.append(f"   {cut}")
+    return lines
+
+
+def limit_labels(report: Report, graph: Graph | Picture, *, full: bool = False) -> list[str]:
+    """What the limits cut off; ``full``: of edges, too."""
+    lines = []
+    if report.total:
         if graph.dropped_nodes:
             lines.append(_dropped(report, graph.dropped_nodes, "node", "cum", report.nodefraction))
         if full and graph.dropped_edges:
             lines.append(_dropped(report, graph.dropped_edges, "edge", "freq", report.edgefraction))
+        count = len(graph.order)
         if 0 < count < graph.original:
             lines.append(f"Showing top {count} nodes out of {graph.original}")
     return lines
