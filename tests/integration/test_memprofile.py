@@ -19,6 +19,7 @@ from gosnap.binary.dwarf import GoDwarf
 from gosnap.binary.elf import ElfFile
 from gosnap.cli import main
 from gosnap.errors import GosnapError
+from gosnap.goruntime import mprof
 from gosnap.goruntime.heapprofile import HeapProfile, read_heap_profile
 from gosnap.goruntime.layout import Layouts, shipped
 from gosnap.goruntime.mprof import published, read_buckets
@@ -360,6 +361,56 @@ def test_a_busy_program_is_not_stopped(
     assert allocated > 0
     # still, once more: what it says for itself
     target.ask("churn off")
+
+
+def test_hashes_are_those_of_the_runtime(go_version: str, gobuild: Build, running: Start) -> None:
+    """Every bucket's hash, which the runtime made of stack and size, is the one that we make of them."""
+    target = running(gobuild("mprof", go_version), "-stacks", "300", env=EVERYTHING)
+    program = open_running(target.pid)
+    b = read_buckets(program)
+    assert len(b) > 300 and b.damaged == 0
+    # and they are looked at: with the size in their place none is right
+    layout = mprof._layout(program)
+    wrong = (*layout[:-1], program.layouts.need("runtime.bucket", "size").offset)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mprof, "_layout", lambda _: wrong)
+        assert read_buckets(program).damaged == len(b)
+
+
+def test_a_locked_profile_is_not_believed(go_version: str, gobuild: Build, running: Start) -> None:
+    """A process that is stopped while one of its threads holds the profile's lock, which is where it says."""
+    target = running(gobuild("mprof", go_version), "-stacks", "3000", env=EVERYTHING)
+    program = open_running(target.pid)
+    assert read_buckets(program).held == 0
+    target.ask("read on")
+    free = locked = 0
+    # what holds the lock runs most of the time; each is met soon, or the lock is not where we look
+    for _ in range(2000):
+        if free and locked:
+            break
+        os.kill(target.pid, signal.SIGSTOP)
+        try:
+            _all_stopped(target.pid)
+            if mprof.read_state(program).held & 1:
+                locked += 1
+                b = read_buckets(program)
+                assert b.held & 1 and b.damaged == 0
+                note = " ".join(read_heap_profile(program, b).notes)
+                assert "is the process stopped?" in note
+            else:
+                free += 1
+        finally:
+            os.kill(target.pid, signal.SIGCONT)
+    target.ask("read off")
+    assert locked
+    assert read_buckets(program).held == 0
+
+
+def _all_stopped(pid: int) -> None:
+    """Wait until every thread stands."""
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        while (thread / "stat").read_text().rpartition(")")[2].split()[0] not in ("T", "t", "Z", "X"):
+            pass
 
 
 def test_in_a_snapshot(go_version: str, gobuild: Build, running: Start, tmp_path: Path) -> None:

@@ -25,14 +25,29 @@ from gosnap.target.space import AddressSpace
 BASE, SIZE = 0x7F0000000000, 1 << 17
 VARIABLES = 0x500000
 HEAD, WORD, RATE, DISABLED = VARIABLES, VARIABLES + 8, VARIABLES + 16, VARIABLES + 24
+LOCKS = VARIABLES + 32
 SYMBOLS = {
     "runtime.mbuckets": HEAD,
     "runtime.mProfCycle": WORD,
     "runtime.MemProfileRate": RATE,
     "runtime.disableMemoryProfiling": DISABLED,
+    "runtime.profMemActiveLock": LOCKS,
+    "runtime.profMemFutureLock": LOCKS + 8,
 }
 Counts = tuple[int, int]
 """allocs, frees"""
+
+
+def stack_hash(pcs: list[int], size: int) -> int:
+    """What runtime.stkbucket computes: one word after the other, then the size, then the end."""
+    mask = (1 << 64) - 1
+    h = 0
+    for word in (*pcs, size):
+        h = (h + word) & mask
+        h = (h + (h << 10)) & mask
+        h ^= h >> 6
+    h = (h + (h << 3)) & mask
+    return h ^ h >> 11
 
 
 def bucket(
@@ -47,7 +62,13 @@ def bucket(
 ) -> bytes:
     """A bucket as Go 1.minor has it; ``cycles``: active, then three future ones."""
     out = struct.pack(
-        "<QQQQQQ", 0x1111, following, typ, 0xABCD, size, len(pcs) if nstk is None else nstk
+        "<QQQQQQ",
+        0x1111,
+        following,
+        typ,
+        stack_hash(pcs, size),
+        size,
+        len(pcs) if nstk is None else nstk,
     ) + struct.pack(f"<{len(pcs)}Q", *pcs)
     for allocs, frees in cycles:
         out += struct.pack("<QQ", allocs, frees)
@@ -83,6 +104,9 @@ class FakeProgram:
     def need_address(self, symbol: str) -> int:
         return SYMBOLS[symbol]
 
+    def address(self, symbol: str) -> int | None:
+        return SYMBOLS.get(symbol)
+
     def read_uint(self, address: int, size: int) -> int:
         return int.from_bytes(self.space.read(address, size), "little")
 
@@ -93,15 +117,25 @@ class FakeProgram:
         return {"runtime._KindSpecialProfile": 4}.get(name)
 
 
-def variables(head: int, word: int = 0, rate: int = 1, disabled: int = 0) -> bytes:
-    return struct.pack("<QQqQ", head, word, rate, disabled).ljust(64, b"\0")
+def variables(
+    head: int, word: int = 0, rate: int = 1, disabled: int = 0, locks: tuple[int, ...] = (0, 0, 0, 0)
+) -> bytes:
+    return struct.pack("<QQqQQQQQ", head, word, rate, disabled, *locks)
 
 
-def program(memory: bytes, head: int = BASE, *, word: int = 0, rate: int = 1, minor: int = 27) -> GoProgram:
+def program(
+    memory: bytes,
+    head: int = BASE,
+    *,
+    word: int = 0,
+    rate: int = 1,
+    minor: int = 27,
+    locks: tuple[int, ...] = (0, 0, 0, 0),
+) -> GoProgram:
     """A program whose buckets lie in ``memory`` at BASE."""
     space = AddressSpace()
     space.add_region(BASE, memory.ljust(SIZE, b"\0"))
-    space.add_region(VARIABLES, variables(head, word, rate))
+    space.add_region(VARIABLES, variables(head, word, rate, locks=locks))
     maps = mappings((VARIABLES, VARIABLES + 64), (BASE, BASE + SIZE))
     return cast(GoProgram, FakeProgram(space, maps, minor))
 
@@ -268,6 +302,25 @@ def test_bytes_that_are_not_count_times_size() -> None:
     assert read_buckets(program(bytes(memory), minor=26)).damaged == 1
 
 
+@pytest.mark.parametrize("minor", range(21, 28))
+def test_a_hash_that_is_not_that_of_the_stack(minor: int) -> None:
+    good = chain(ONE, TWO, NONE, minor=minor)
+    assert read_buckets(program(good, minor=minor)).damaged == 0
+    # of the first bucket: its hash, its size, and both of its addresses, any bit of them
+    for at in (24, 32, 48, 56):
+        for bit in (0, 5, 31, 46):
+            memory = bytearray(good)
+            memory[at + bit // 8] ^= 1 << bit % 8
+            b = read_buckets(program(bytes(memory), minor=minor))
+            assert b.damaged == 1 and len(b) == 3
+
+
+def test_the_order_of_a_stack_is_in_its_hash() -> None:
+    memory = bytearray(chain(ONE))
+    struct.pack_into("<Q", memory, 24, stack_hash([0x402000, 0x401000], 48))
+    assert read_buckets(program(bytes(memory))).damaged == 1
+
+
 @given(st.binary(max_size=4096), st.integers(0, 4096 // 8))
 def test_any_bytes(memory: bytes, word: int) -> None:
     try:
@@ -288,6 +341,7 @@ class Moving(RunningSpace):
     def renew(self) -> None:
         pass
 
+    # the state of locks is looked up behind the rate, and so belongs to the next look
     def _memory(self, at: int) -> bytes:
         if at < BASE:
             return self.heads[min(self.looks, len(self.heads) - 1)]
@@ -342,6 +396,70 @@ def test_a_cycle_that_ends_in_between_is_read_again() -> None:
     assert b.state.word == 18 and b.moving == 0
 
 
+# a key of runtime.mutex: (held?)
+KEYS = [
+    (0, False),
+    (1, True),
+    (2, True),  # until Go 1.23: held, and others sleep
+    (0x101, True),  # from Go 1.24 on: held, one spins
+    (0xC000080003, True),  # held, with the last one that sleeps
+    (0xC000080002, False),  # given back, and others are to be woken
+    (0xC000080302, False),
+    (0x100, False),
+]
+
+
+@pytest.mark.parametrize(("key", "held"), KEYS)
+def test_which_keys_are_held(key: int, held: bool) -> None:
+    for place in range(4):
+        locks = tuple(key if i == place else 0 for i in range(4))
+        b = read_buckets(program(chain(ONE, TWO), locks=locks))
+        assert b.held == b.state.held == (1 << place if held else 0)
+
+
+def _locked(*locks: tuple[int, int, int, int]) -> list[bytes]:
+    return [variables(BASE, locks=each) for each in locks]
+
+
+FREE, ACTIVE, FUTURE_0, FUTURE_1 = (0, 0, 0, 0), (1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0)
+
+
+@pytest.mark.parametrize("lock", [ACTIVE, FUTURE_0, FUTURE_1])
+def test_a_writer_who_is_interrupted_half_way_is_not_believed(
+    lock: tuple[int, int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a flush, in many readings the same; then the writer goes on, and lets go of the lock."""
+    waits: list[float] = []
+    monkeypatch.setattr(mprof.time, "sleep", waits.append)
+    half, whole = counted(3, 9), counted(12, 0)
+    # each pass looks at the variables twice
+    program_ = moving([half] * 6 + [whole], _locked(*[lock] * 10, FREE))
+    b = read_buckets(program_)
+    assert b.allocs[0].tolist() == [12, 0, 0, 0] and (b.held, b.moving) == (0, 0)
+    assert waits
+
+
+def test_a_lock_between_two_readings_makes_a_third() -> None:
+    for at in range(4):
+        looks = [FREE] * 8
+        looks[at] = ACTIVE
+        process = moving([counted(3)], _locked(*looks))
+        b = read_buckets(process)
+        assert b.held == 0 and cast(Moving, process.space).reads >= 3 + at // 2
+
+
+def test_a_lock_that_is_never_given_back_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mprof.time, "sleep", lambda _: None)
+    b = read_buckets(moving([counted(3, 9)], _locked(ACTIVE)))
+    assert b.held == 1 and b.allocs[0].tolist() == [3, 0, 9, 0]
+    # what is not published yet does not make what is doubtful
+    b = read_buckets(moving([counted(3, i) for i in range(1000)], _locked(FUTURE_1)))
+    assert b.held == 4 and b.moving == 1 and b.allocs[0, 0] == 3
+    # what changes while it is locked is nothing to go by
+    with pytest.raises(GosnapError, match="changed during each"):
+        read_buckets(moving([counted(i) for i in range(1, 1000)], _locked(ACTIVE)))
+
+
 def test_estimates_are_toward_zero() -> None:
     """1/(1-exp(-size/rate)) in 50 digits; a float64 may be off by what it cannot hold."""
     getcontext().prec = 50
@@ -378,9 +496,11 @@ def test_columns_of_other_lengths() -> None:
         )
 
 
-@pytest.mark.parametrize("wrong", [(0, 1 << 20), (4, 50), (6, 1000), (8, 0), (8, -8), (11, 16), (5, 8)])
+@pytest.mark.parametrize(
+    "wrong", [(0, 1 << 20), (4, 50), (6, 1000), (8, 0), (8, -8), (11, 16), (5, 8), (13, 48)]
+)
 def test_layouts_that_contradict_themselves(wrong: tuple[int, int]) -> None:
-    good = [8, 16, 32, 40, 48, 64, 0, 16, 16, 0, 8, -1, -1]
+    good = [8, 16, 32, 40, 48, 64, 0, 16, 16, 0, 8, -1, -1, 24]
     Chain(0, tuple(good), 1, 1024, 1 << 30)
     good[wrong[0]] = wrong[1]
     with pytest.raises(ValueError, match="mprof"):

@@ -14,9 +14,10 @@ _I64 = npt.NDArray[np.int64]
 class Chain:
     """The buckets from ``head`` on, by their links allnext.
 
-    ``layout``: 13 byte offsets and sizes: of runtime.bucket the fields allnext, typ, size, nstk and its
+    ``layout``: 14 byte offsets and sizes: of runtime.bucket the fields allnext, typ, size, nstk and its
     size; the size of runtime.memRecord and in it active and future; the size of runtime.memRecordCycle and in
-    it allocs, frees, alloc_bytes, free_bytes (-1 where Go has them no more). ``kind``: what typ must be.
+    it allocs, frees, alloc_bytes, free_bytes (-1 where Go has them no more); of runtime.bucket the field hash
+    (-1 where it is not known). ``kind``: what typ must be.
     ``max_stack``: the most that nstk may be. ``max_bytes``: the most that all buckets may take up together.
     ValueError for a layout that contradicts itself.
     """
@@ -24,8 +25,9 @@ class Chain:
     next: int
     """The bucket to read next; 0 behind the last one."""
     damaged: int
-    """Records so far that contradict themselves: freed more than allocated, or bytes that are not the count
-    times the size."""
+    """Buckets so far that contradict themselves: freed more than allocated, bytes that are not the count
+    times the size, or a hash that is not that of the stack and size (runtime/mprof.go, stkbucket, the same in
+    Go 1.21 to 1.27)."""
 
     def __init__(
         self, head: int, layout: tuple[int, ...], kind: int, max_stack: int, max_bytes: int

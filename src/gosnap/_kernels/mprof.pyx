@@ -12,7 +12,7 @@ from gosnap._kernels.memory cimport MAX_ADDR, Space, load64
 cdef enum:
     CYCLES = 4  # active and three future ones
     COUNTERS = 2 * CYCLES
-    FIELDS = 13
+    FIELDS = 14
 
 
 cdef struct Words:
@@ -48,16 +48,16 @@ cdef class Chain:
     cdef readonly Py_ssize_t damaged
     cdef uint64_t bytes, max_bytes, kind, max_stack
     cdef Py_ssize_t allnext, typ, size_at, nstk, header, record, active, future, cycle
-    cdef Py_ssize_t allocs, frees, alloc_bytes, free_bytes
+    cdef Py_ssize_t allocs, frees, alloc_bytes, free_bytes, hash_at
     cdef uint64_t hare, steps, power
 
     def __cinit__(self, uint64_t head, layout, uint64_t kind, uint64_t max_stack, uint64_t max_bytes):
         cdef uint64_t zero = 0
         if len(layout) != FIELDS:
-            raise ValueError("mprof: a layout has 13 numbers")
+            raise ValueError("mprof: a layout has 14 numbers")
         (self.allnext, self.typ, self.size_at, self.nstk, self.header, self.record, self.active, self.future,
-         self.cycle, self.allocs, self.frees, self.alloc_bytes, self.free_bytes) = layout
-        for at in (self.allnext, self.typ, self.size_at, self.nstk):
+         self.cycle, self.allocs, self.frees, self.alloc_bytes, self.free_bytes, self.hash_at) = layout
+        for at in (self.allnext, self.typ, self.size_at, self.nstk, max(self.hash_at, 0)):
             if not 0 <= at <= self.header - 8 or self.header > 4096:
                 raise ValueError("mprof: a field outside of the bucket")
         last = max(self.active + self.cycle, self.future + 3 * self.cycle)
@@ -83,12 +83,22 @@ cdef class Chain:
     cdef const uint8_t *part(self, Space space, uint64_t at, uint64_t size) noexcept nogil:
         return space.at(at, size) if at % 8 == 0 else NULL
 
-    cdef int count(self, const uint8_t *p, uint64_t size) noexcept nogil:
-        """The counters of one record; -1 where there is no memory."""
+    cdef bint hashed(self, const uint8_t *p, uint64_t nstk, uint64_t size) noexcept nogil:
+        """Whether a bucket's hash is that of its stack and size (runtime/mprof.go, stkbucket)."""
+        cdef uint64_t h = 0, i
+        for i in range(nstk + 1):
+            h += load64(p + self.header + 8 * i) if i < nstk else size
+            h += h << 10
+            h ^= h >> 6
+        h += h << 3
+        h ^= h >> 11
+        return self.hash_at < 0 or load64(p + self.hash_at) == h
+
+    cdef int count(self, const uint8_t *p, uint64_t size, bint wrong) noexcept nogil:
+        """The counters of one record; -1 where there is no memory. ``wrong``: the bucket is, already."""
         cdef uint64_t[COUNTERS] row
         cdef uint64_t allocs = 0, frees = 0
         cdef const uint8_t *c
-        cdef bint wrong = False
         cdef int i
         for i in range(CYCLES):
             c = p + (self.active if i == 0 else self.future + (i - 1) * self.cycle)
@@ -136,7 +146,9 @@ cdef class Chain:
             if not push(&self.pcs, p + self.header, <Py_ssize_t>nstk):
                 return -4
             link = <uint64_t>self.pcs.n
-            if not push(&self.start, &link, 1) or self.count(p + self.header + 8 * nstk, size) < 0:
+            if not push(&self.start, &link, 1):
+                return -4
+            if self.count(p + self.header + 8 * nstk, size, not self.hashed(p, nstk, size)) < 0:
                 return -4
             self.next = load64(p + self.allnext)
         return 0

@@ -11,6 +11,7 @@ from gosnap.errors import GosnapError, NoProfileError
 from gosnap.goruntime.callsites import CallSites, call_sites, executable_rows
 from gosnap.goruntime.mprof import Buckets, State, View, estimates, published, read_buckets
 from gosnap.goruntime.program import GoProgram
+from gosnap.target.peek import RunningSpace
 
 I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
@@ -85,6 +86,8 @@ def read_heap_profile(program: GoProgram, buckets: Buckets | None = None) -> Hea
             f"{buckets.moving:,} of {len(buckets):,} stacks were sampled while they were read; their newest "
             "counts are of moments within some milliseconds"
         )
+    if buckets.held:
+        notes.append(_being_written(program, buckets))
     if buckets.damaged:
         notes.append(f"{buckets.damaged:,} of {len(buckets):,} buckets contradict themselves")
     return HeapProfile(
@@ -97,6 +100,19 @@ def read_heap_profile(program: GoProgram, buckets: Buckets | None = None) -> Hea
         total_bytes=buckets.total_bytes,
         time_nanos=time.time_ns(),
         notes=notes,
+    )
+
+
+def _being_written(program: GoProgram, buckets: Buckets) -> str:
+    """What it means that locks of the profile were held."""
+    what = "what is published" if buckets.held & 1 else "what is not published yet"
+    if isinstance(program.space, RunningSpace):
+        return (
+            f"the memory profile was being written during each reading ({what}; is the process stopped?): "
+            "one stack may be counted half"
+        )
+    return (
+        f"the process was stopped as it wrote into its memory profile ({what}): one stack may be counted half"
     )
 
 

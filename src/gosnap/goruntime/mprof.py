@@ -5,7 +5,8 @@ the three collection cycles that are not published yet (``future``), because fre
 cycle after is swept. mProfCycle holds the number of the cycle C, times two, and a bit.
 """
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -33,6 +34,9 @@ _MAX_SPECIALS = 1 << 27
 _TRIES = 3
 _PASSES = 16
 """How often a running process is read again until two readings agree."""
+_PAUSE = 0.004
+"""Seconds until a process is read again whose profile was locked: who holds a lock may have to wait for a
+processor."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class State:
     disabled: bool
     """Whether the linker turned it off, as nothing in the program reads it
     (runtime.disableMemoryProfiling)."""
+    held: int = 0
+    """Which of the profile's locks are held: bit 0 that of active, 1 to 3 those of the future cycles."""
 
     @property
     def cycle(self) -> int:
@@ -70,9 +76,13 @@ class Buckets:
     total_bytes: bool
     """Whether the runtime counts bytes, too (until Go 1.26): the average size is then their quotient."""
     damaged: int = 0
-    """Self-check: buckets that freed more than they allocated, or whose bytes are not count times size."""
+    """Self-check: buckets that freed more than they allocated, whose bytes are not count times size, or whose
+    hash is not that of their stack and size."""
     moving: int = 0
     """Buckets that changed while a running process was read, and did not stop doing so."""
+    held: int = 0
+    """Locks as in ``State`` that were held while this was read, so that what they guard may be written half:
+    of a process that stood still, or that never let go of them."""
 
     def __len__(self) -> int:
         return len(self.address)
@@ -113,22 +123,48 @@ def read_state(program: GoProgram) -> State:
         word=program.space.u32(program.need_address("runtime.mProfCycle")),
         rate=rate - (1 << 64) if rate >> 63 else rate,
         disabled=bool(program.global_uint("runtime.disableMemoryProfiling", 1)),
+        held=_held(program),
     )
+
+
+def _held(program: GoProgram) -> int:
+    """Which of the profile's locks are held; none where the symbols do not say where they are.
+
+    A runtime.mutex is held while its key is 1, or 2 if others sleep until it is free (runtime/lock_futex.go
+    until Go 1.23, lock_futex_tristate.go); from Go 1.24 on while bit 0 is set, beside which there are hints
+    and a pointer (lock_spinbit.go). 2 alone, which there says that somebody sleeps, is taken for held as
+    well.
+    """
+    key = program.layouts.offset("runtime.mutex", "key", 0)
+    size = program.layouts.size("runtime.mutex") or 8
+    found = bit = 0
+    for symbol, count in (("runtime.profMemActiveLock", 1), ("runtime.profMemFutureLock", FUTURES)):
+        at = program.address(symbol)
+        for i in range(count):
+            if at is not None:
+                value = program.read_uint(at + i * size + key, 8)
+                found |= (value & 1 or value == 2) << bit
+            bit += 1
+    return found
 
 
 def read_buckets(program: GoProgram) -> Buckets:
     """The memory profile of a program that stands still, or that runs.
 
     A running one is read until two readings, one behind the other, are equal: counters only grow, and move
-    from future to active, so that the buckets were like that at the moment between the two. If that does not
-    come about, two will do that agree in all that is published, within one cycle: buckets that were sampled
-    meanwhile are counted in ``moving``. GosnapError for memory that holds no such thing, or that never rests.
+    from future to active, so that the buckets were like that at the moment between the two. A writer who was
+    interrupted half-way looks the same twice, but holds a lock: before, between and behind the two none may
+    be held. If that does not come about, two will do that agree in all that is published, within one cycle,
+    and whose locks were free: buckets that were sampled meanwhile are counted in ``moving``. If a lock was
+    held all the time, two that are equal will do, and ``held`` says so. GosnapError for memory that holds no
+    such thing, or that never rests.
     """
     blocks = Blocks(program.space, program.image.mappings)
     if not isinstance(program.space, RunningSpace):
         return _read(program, read_state(program), blocks)
     last = None
     settled: Buckets | None = None
+    locked: Buckets | None = None
     for _ in range(_PASSES):
         state = read_state(program)
         blocks.refresh()
@@ -138,18 +174,27 @@ def read_buckets(program: GoProgram) -> Buckets:
             if not _moved(program, state):
                 raise
             continue
-        if read_state(program).word != state.word:
+        behind = read_state(program)
+        if behind.word != state.word:
             last = None
             continue
+        now.held |= behind.held
         if last is not None and last.state.word == state.word:
-            if _same(last, now):
+            held = last.held | now.held
+            same = _same(last, now)
+            if same and not held:
                 return now
-            if _same_published(last, now):
+            if same:
+                locked = replace(now, held=held)
+            if not held & (1 | 2 << state.cycle % FUTURES) and _same_published(last, now):
                 new = len(now) - len(last)
                 changed = (last.allocs != now.allocs[new:]) | (last.frees != now.frees[new:])
-                now.moving = new + int(changed.any(axis=1).sum())
-                settled = now
+                settled = replace(now, held=held, moving=new + int(changed.any(axis=1).sum()))
+        if now.held:
+            time.sleep(_PAUSE)
         last = now
+    if settled is None:
+        settled = locked
     if settled is None:
         raise GosnapError(
             f"process {program.image.pid}: its memory profile changed during each of {_PASSES} readings",
@@ -188,10 +233,11 @@ def _layout(program: GoProgram) -> tuple[int, ...]:
     record = [lay.need("runtime.memRecord", name).offset for name in ("active", "future")]
     counters = [lay.need("runtime.memRecordCycle", name).offset for name in ("allocs", "frees")]
     sizes = [lay.offset("runtime.memRecordCycle", name) for name in ("alloc_bytes", "free_bytes")]
+    hash_at = lay.offset("runtime.bucket", "hash")
     return (
         *(*bucket, lay.size("runtime.bucket")),
         *(lay.size("runtime.memRecord"), *record),
-        *(lay.size("runtime.memRecordCycle"), *counters, *sizes),
+        *(lay.size("runtime.memRecordCycle"), *counters, *sizes, hash_at),
     )
 
 
@@ -224,8 +270,9 @@ def _read(program: GoProgram, state: State, blocks: Blocks) -> Buckets:
         pcs=np.frombuffer(raw["pcs"], "<u8"),
         allocs=counters[:, 0],
         frees=counters[:, 1],
-        total_bytes=layout[-2] >= 0,
+        total_bytes=layout[-3] >= 0,
         damaged=chain.damaged,
+        held=state.held,
     )
 
 

@@ -9,6 +9,7 @@
 //	mark ADDRESS   starts a collection and holds it in the middle of marking; ADDRESS is that of runtime.gcphase
 //	unmark         lets it end
 //	churn on|off   two goroutines allocate without end
+//	read on|off    a goroutine reads the profile without end, which keeps it locked most of the time
 //	exp N RATE     the bits of math.Exp(-16*i/RATE) for i from 1 to N
 //
 // In between it holds still: the collector is off, so that what a profile shows does not change.
@@ -45,6 +46,7 @@ var (
 	hold    atomic.Bool
 	held    atomic.Int32
 	churn   atomic.Bool
+	reading atomic.Bool
 	garbage [2][]byte
 )
 
@@ -146,6 +148,16 @@ func answer(words []string) map[string]any {
 			}
 		}
 		churn.Store(on)
+	case "read":
+		on := words[1] == "on"
+		if on && !reading.Swap(true) {
+			go func() {
+				for records := make([]runtime.MemProfileRecord, 100000); reading.Load(); {
+					runtime.MemProfile(records, true)
+				}
+			}()
+		}
+		reading.Store(on)
 	case "exp":
 		n, _ := strconv.Atoi(words[1])
 		rate, _ := strconv.ParseFloat(words[2], 64)
