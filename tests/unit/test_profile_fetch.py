@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from gosnap.cli import main
+from gosnap.commands import profile_save
 from gosnap.errors import GosnapError
-from gosnap.profile import fetch
+from gosnap.profile import fetch, read
+from gosnap.profile.builder import ProfileBuilder
 
 # a profile with one sample type, "space" in "bytes", and nothing else
 PROFILE = gzip.compress(b"\x0a\x04\x08\x01\x10\x02\x32\x00\x32\x05space\x32\x05bytes", mtime=0)
@@ -191,3 +193,84 @@ def test_what_is_no_profile_is_not_saved(
     assert main(["capture", f"http://{server}/login/heap", "-o", str(tmp_path / "x")]) == 1
     assert "HTML" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where profiles that were fetched are kept; it is not there yet."""
+    folder = tmp_path / "kept" / "pprof"
+    monkeypatch.setenv("PPROF_TMPDIR", str(folder))
+    return folder
+
+
+def test_what_is_fetched_is_kept(server: str, kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["top", server]) == 0
+    captured = capsys.readouterr()
+    # pprof.[program.]types.number.pb.gz: this profile names no program
+    first = kept / "pprof.space.001.pb.gz"
+    assert captured.err == f"gosnap: Saved profile in {first}\n" and "Saved" not in captured.out
+    assert first.stat().st_mode & 0o777 == 0o600 and kept.stat().st_mode & 0o777 == 0o700
+    assert read.read_file(str(first)).sample_types == (("space", "bytes"),)
+    before = first.read_bytes()
+    assert main(["tree", f"http://{server}/debug/pprof/heap", "-q"]) == 0
+    assert capsys.readouterr().err == ""
+    # nothing is overwritten; and what was kept is a file, of which no other copy is made
+    assert main(["top", str(first)]) == 0
+    assert sorted(p.name for p in kept.iterdir()) == ["pprof.space.001.pb.gz", "pprof.space.002.pb.gz"]
+    assert first.read_bytes() == before
+
+
+def test_a_base_is_kept_as_part_of_the_whole(
+    server: str, kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "x.pb.gz"
+    path.write_bytes(PROFILE)
+    assert main(["top", str(path), "--base", server]) == 0
+    assert [p.name for p in kept.iterdir()] == ["pprof.space.001.pb.gz"]
+    assert main(["top", str(path)]) == 0
+    assert len(list(kept.iterdir())) == 1, "what was not fetched is not kept"
+    capsys.readouterr()
+
+
+def test_where_it_is_kept(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """$PPROF_TMPDIR, else ~/pprof, else the directory for temporary files; the next where one cannot be."""
+    for name in ("given", "home", "tmp"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.delenv("PPROF_TMPDIR", raising=False)
+    assert main(["top", server]) == 0
+    assert (tmp_path / "home/pprof/pprof.space.001.pb.gz").exists()
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PPROF_TMPDIR", str(tmp_path / "file/x"))
+    assert main(["top", server]) == 0
+    assert (tmp_path / "home/pprof/pprof.space.002.pb.gz").exists()
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    assert main(["top", server]) == 0
+    assert (tmp_path / "tmp/pprof.space.001.pb.gz").exists()
+
+
+def test_what_cannot_be_kept_is_answered_all_the_same(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    for name in ("PPROF_TMPDIR", "HOME", "TMPDIR"):
+        monkeypatch.setenv(name, str(tmp_path / "file"))
+    assert main(["top", server]) == 0
+    captured = capsys.readouterr()
+    assert "Could not save profile: " in captured.err and "Showing nodes" in captured.out
+
+
+def test_names_of_what_is_kept() -> None:
+    def name(file: str, *types: str) -> str:
+        b = ProfileBuilder([(t, "bytes") for t in types], ("space", "bytes"), 1)
+        b.mapping(0, 1, 0, file)
+        return profile_save.name(b.build())
+
+    assert name("/srv/bin/shop", "inuse_objects", "inuse_space") == "pprof.shop.inuse_objects.inuse_space."
+    assert name("", "space") == "pprof.space."
+    # whatever a server says, it is one name, that a file can have
+    for file, kind in (("..", "space"), ("/x/\n\x1b[2J", "a/../b"), ("/" + "é" * 300, "z" * 300)):
+        said = name(file, kind)
+        assert said.startswith("pprof.") and "/" not in said and said.isprintable()
+        assert len(said.encode()) + len("001.pb.gz") <= 255
