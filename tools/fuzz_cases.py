@@ -35,9 +35,13 @@ from gosnap.binary.zstd import compressor
 from gosnap.errors import GosnapError
 from gosnap.profile import combine, read
 from gosnap.profile.builder import ProfileBuilder
+from gosnap.profile.changes import Changes
 from gosnap.profile.encode import encode
+from gosnap.profile.estimates import Estimates
 from gosnap.profile.graph import Nodes, trimmed
 from gosnap.profile.model import Profile, check_valid
+from gosnap.profile.options import Config
+from gosnap.profile.pipeline import prepare
 from gosnap.target.container import END, MAGIC, Reader
 
 EDGES = (0, 1, 7, 8, 9, 63, 64, 255, 256, 511, 512, 513, 4096, 8191, 8192, 1 << 20, (1 << 26) - 1, 1 << 32)
@@ -627,9 +631,33 @@ def fuzz_profile(rng: random.Random) -> None:
     again = read.parse(encode(profile), "x")
     assert encode(again) == encode(profile)
     if profile.sample_types:
-        merged = combine.subtract([profile, again], diff=rng.random() < 0.5)
+        estimate(profile, rng)
+        compared = rng.random() < 0.5
+        merged = combine.subtract([profile, again], diff=compared)
         check_valid(merged)
+        if compared:
+            config = Config(changes=True, diff_base=("x",))
+            changes = Changes(prepare(merged, config, "tree", []), edges=True)
+            for node in changes.graph.order:
+                changes.flat(node), changes.cum(node), [*map(changes.edge, changes.graph.edges_in(node))]
     expect(read.parse, bytes(raw[: rng.randrange(len(raw) + 1)]), "x")
+
+
+def estimate(profile: Profile, rng: random.Random) -> None:
+    """Intervals of what is in a profile: around the estimates, whatever it says."""
+    report = prepare(profile, Config(sample_index=str(rng.randrange(len(profile.sample_types)))), "top", [])
+    found = Estimates(report)
+    if found.why:
+        return
+    graph = report.graph()
+    nodes = graph.nodes
+    own, whole = found.of(nodes.frame_start, nodes.frame_node, len(nodes))
+    for node in graph.order:
+        for interval, value in (
+            (own(node, graph.flat_value(node)), graph.flat_value(node)),
+            (whole(node, graph.cum_value(node)), graph.cum_value(node)),
+        ):
+            assert not interval.samples or interval.low <= value <= interval.high
 
 
 def some_profile(rng: random.Random) -> Profile:
@@ -647,10 +675,13 @@ def some_profile(rng: random.Random) -> Profile:
         )
         for _ in range(rng.randrange(1, 9))
     ]
+    signs = rng.choice(((1,), (1, -1)))
     for _ in range(rng.randrange(rng.choice((2, 20, 200)))):
         stack = rng.choices(locations, k=rng.choice((0, 1, 2, 5, 70)))
         labels = {f"k{i}": rng.choice(["v", 7, (8, "kb")]) for i in range(rng.choice((0, 0, 1, 30)))}
-        b.sample(stack, [number(rng) * rng.choice((1, -1)) for _ in b.sample_types], labels)
+        if rng.random() < 0.3:
+            labels["bytes"] = number(rng)
+        b.sample(stack, [number(rng) * rng.choice(signs) for _ in b.sample_types], labels)
     return b.build()
 
 
