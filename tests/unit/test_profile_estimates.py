@@ -12,12 +12,14 @@ import random
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gosnap._kernels.profile_estimate import quantile
 from gosnap.cli import main
 from gosnap.profile.builder import ProfileBuilder
 from gosnap.profile.encode import to_gzip
-from gosnap.profile.estimates import Estimates
+from gosnap.profile.estimates import Estimates, GraphEstimates
 from gosnap.profile.model import Profile
 from gosnap.profile.options import Config
 from gosnap.profile.pipeline import Report, prepare
@@ -350,10 +352,56 @@ def test_list_has_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
             assert (row["function"], row["line"], row["flat_samples"]) == ("main.small", "2", "1")
 
 
-@pytest.mark.parametrize("verb", ["tree", "traces", "tags", "raw", "proto", "flame"])
+@pytest.mark.parametrize("verb", ["traces", "tags", "raw", "proto", "flame"])
 def test_verbs_without_refuse(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([verb, "--errors", "x"]) == 2
     assert f"{verb} has no --errors" in capsys.readouterr().err
+
+
+def test_calls_have_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(tmp_path, [("main.small", 16, 1, 1), ("main.large", 64 << 20, 2, 2)])
+    for words in (["tree"], ["peek", "main.main"]):
+        assert main([words[0], "--errors", *words[1:], path, "-nodefraction=0", "-edgefraction=0"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        at = next(i for i, line in enumerate(lines) if line.endswith("| main.main"))
+        assert lines[at + 1 : at + 6] == [
+            "                                n=3 128-131MB             |",
+            "                                             128MB 99.61% |   main.large",
+            "                                               n=2        |   exact",
+            "                                            0.50MB  0.39% |   main.small",
+            "                                               n=1        |   12.9kB-2.79MB",
+        ]
+    assert main(["peek", "--errors", "--format=json", "small", path]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    (caller,) = row["callers"]
+    assert [caller[end] for end in ("samples", "low", "high")] == [
+        row[f"cum_{end}"] for end in ("samples", "low", "high")
+    ]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.lists(st.sampled_from("abcd"), min_size=1, max_size=6), st.integers(1, 9)), max_size=8
+    ),
+    st.integers(0, 3),
+)
+def test_samples_are_counted_as_values_are(rows: list[tuple[list[str], int]], count: int) -> None:
+    """With a rate of 1 every object is a sample: what calls and functions have is how many samples they
+    rest on, also where some are not shown."""
+    b = ProfileBuilder(TYPES[2:], ("space", "bytes"), 1)
+    places = {c: b.location(ord(c), [(b.function(c, "x.go"), 1)]) for c in "abcd"}
+    for stack, n in rows:
+        b.sample([places[c] for c in stack], [n, 8 * n], {"bytes": 8})
+    made = report(b.build(), sample_index="inuse_objects", nodecount=count, nodefraction=0.0)
+    graph = made.graph(edges=True)
+    found = GraphEstimates(Estimates(made), graph, edges=True)
+    for node in graph.order:
+        assert found.flat(node).samples == graph.flat_value(node)
+        assert found.cum(node).samples == graph.cum_value(node)
+    for edge in range(len(graph.edge_src)):
+        of = found.edge(edge)
+        assert of.samples == of.low == of.high == graph.edge_weight[edge]
 
 
 def test_columns_that_do_not_fit() -> None:
@@ -376,5 +424,14 @@ def test_columns_that_do_not_fit() -> None:
             Sums(*good, *bad)
     with pytest.raises(IndexError):
         Sums(*good, *walk).whole(1)
+    sums = Sums(*good, *walk)
+    for bad_edges in ((i, zeros("I", 2), None), (i, i, zeros("B", 2))):
+        with pytest.raises(ValueError):
+            sums.add_edges(*bad_edges)
+    with pytest.raises(IndexError):
+        sums.call(0)
+    # ends that are no nodes are of no call
+    sums.add_edges(column("I", [5, 0]), column("I", [7, 0]), None)
+    assert sums.call(0) == sums.call(1) == (0, 0, 0)
     with pytest.raises(ValueError):
         Sums(*good, *walk).all(1.0)

@@ -34,6 +34,8 @@ class Sums:
     """
 
     n: int
+    edges: int
+    """How many calls ``add_edges`` was given."""
     negative: int
     """Samples that are less than 0, which are no estimates but differences; they were left out."""
     sizeless: int
@@ -58,6 +60,13 @@ class Sums:
         frame_node: Buffer,
         n: int,
     ) -> None: ...
+    def add_edges(self, src: Buffer, dst: Buffer, keep: Buffer | None) -> None:
+        """Take calls in, from ``src`` to ``dst`` u32, each pair once; of ``keep`` u8[n], where it is 0, nodes
+        are passed over. They are what ``profile_graph.edges`` finds, and count once a sample as there."""
+
+    def call(self, edge: int, level: float = 0.95) -> tuple[float, float, float]:
+        """What ``own`` says, of a call."""
+
     def own(self, node: int, level: float = 0.95) -> tuple[float, float, float]:
         """(samples, low, high) of what a node has itself; all 0 without samples."""
 

@@ -3,8 +3,12 @@
 """How far off estimates from sampled allocations may be. profile_estimate.pyi is the documentation."""
 
 from libc.math cimport ceil, exp, expm1, fabs, lgamma, log, rint, sqrt
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
+
+from gosnap._kernels.profile_columns cimport HASH
+
+cdef uint32_t NONE = 0xFFFFFFFF
 
 cdef enum:
     STEPS = 200  # of an iteration that needs far fewer
@@ -139,8 +143,15 @@ def quantile(double a, double p):
 cdef class Sums:
     cdef Sum *flat
     cdef Sum *cum
+    cdef Sum *edge
     cdef Sum every
+    cdef const int64_t[::1] values, label_start, label_num, stack_start, frame_start
+    cdef const uint32_t[::1] label_key, label_str, stack, frame_node
+    cdef int64_t types, index, objects, space
+    cdef double period
+    cdef uint32_t size_key
     cdef readonly int64_t n
+    cdef readonly int64_t edges
     cdef readonly int64_t negative
     cdef readonly int64_t sizeless
 
@@ -167,7 +178,7 @@ cdef class Sums:
         cdef int64_t labels = label_key.shape[0], i
         if (
             samples < 0 or locations < 0 or types < 1 or not 0 <= index < types or objects >= types
-            or space >= types or period < 1 or not 0 <= n < (<int64_t> 1 << 32)
+            or space >= types or period < 1 or not 0 <= n < (<int64_t> 1 << 32) - 1
         ):
             raise ValueError("estimate: no such sample type")
         if (
@@ -190,82 +201,136 @@ cdef class Sums:
         for i in range(stack.shape[0]):
             if stack[i] >= locations:
                 raise ValueError("estimate: a location that is not there")
-        self.n = n
+        self.values, self.label_start, self.label_num = values, label_start, label_num
+        self.stack_start, self.frame_start = stack_start, frame_start
+        self.label_key, self.label_str, self.stack, self.frame_node = label_key, label_str, stack, frame_node
+        self.types, self.index, self.objects, self.space = types, index, objects, space
+        self.period, self.size_key, self.n = <double> period, size_key, n
         self.flat = <Sum *> calloc(n + 1, sizeof(Sum))
         self.cum = <Sum *> calloc(n + 1, sizeof(Sum))
         if self.flat == NULL or self.cum == NULL:
             raise MemoryError
         with nogil:
-            self.gather(
-                values, types, index, objects, space, <double> period, label_start, label_key, label_str,
-                label_num, size_key, stack_start, stack, frame_start, frame_node
-            )
+            self.gather()
 
     def __dealloc__(self):
         free(self.flat)
         free(self.cum)
+        free(self.edge)
 
-    cdef void gather(
-        self,
-        const int64_t[::1] values,
-        int64_t types,
-        int64_t index,
-        int64_t objects,
-        int64_t space,
-        double period,
-        const int64_t[::1] label_start,
-        const uint32_t[::1] label_key,
-        const uint32_t[::1] label_str,
-        const int64_t[::1] label_num,
-        uint32_t size_key,
-        const int64_t[::1] stack_start,
-        const uint32_t[::1] stack,
-        const int64_t[::1] frame_start,
-        const uint32_t[::1] frame_node,
-    ) noexcept nogil:
-        cdef int64_t s, i, j, samples = stack_start.shape[0] - 1
-        cdef double size, p, k, count, total
-        cdef int64_t value
+    cdef bint measure(self, int64_t s, double *k, double *unit, double *p) noexcept nogil:
+        """How many objects a sample is of, what each counts, and how likely it was to be sampled; False for
+        one that counts nothing, or of which that is not known."""
+        cdef int64_t value = self.values[s * self.types + self.index], i
+        cdef double count, total, size = 0.0, found
+        if value <= 0:
+            return False
+        count = <double> self.values[s * self.types + self.objects] if self.objects >= 0 else 0.0
+        total = <double> self.values[s * self.types + self.space] if self.space >= 0 else 0.0
+        for i in range(self.label_start[s], self.label_start[s + 1]):
+            if self.label_key[i] == self.size_key and self.size_key and self.label_str[i] == 0:
+                size = <double> self.label_num[i]
+                break
+        if size <= 0.0 and count > 0.0:
+            size = total / count
+        if size <= 0.0:
+            return False
+        p[0] = -expm1(-size / self.period) if self.period > 1.0 else 1.0
+        # the writer cut what it counted to an integer, of objects or of bytes; these lose less
+        found = total * p[0] / size if total > 0.0 else count * p[0]
+        # merged profiles were cut more than once; where that is little, the nearest is right
+        if total > 0.0 and p[0] < 0.25 * size:
+            found = rint(found)
+        else:
+            found = ceil(found - 1e-6 * (found if found > 1.0 else 1.0))
+        k[0] = found if found > 1.0 else 1.0
+        unit[0] = 1.0 if self.index == self.objects else size
+        return True
+
+    cdef void gather(self) noexcept nogil:
+        cdef int64_t s, i, j
+        cdef uint64_t stamp
+        cdef double k = 0.0, unit = 0.0, p = 0.0
         cdef uint32_t location
-        for s in range(samples):
-            value = values[s * types + index]
-            if value == 0:
+        for s in range(self.stack_start.shape[0] - 1):
+            if not self.measure(s, &k, &unit, &p):
+                self.negative += self.values[s * self.types + self.index] < 0
+                self.sizeless += self.values[s * self.types + self.index] > 0
                 continue
-            if value < 0:
-                self.negative += 1
+            stamp = <uint64_t> s + 1
+            put(&self.every, stamp, k, unit, p)
+            for i in range(self.stack_start[s], self.stack_start[s + 1]):
+                location = self.stack[i]
+                if i == self.stack_start[s]:
+                    put(&self.flat[self.frame_node[self.frame_start[location]]], stamp, k, unit, p)
+                for j in range(self.frame_start[location], self.frame_start[location + 1]):
+                    put(&self.cum[self.frame_node[j]], stamp, k, unit, p)
+
+    def add_edges(
+        self, const uint32_t[::1] src not None, const uint32_t[::1] dst not None, const uint8_t[::1] keep
+    ):
+        cdef int64_t m = src.shape[0], i
+        cdef uint64_t mask = 15, slot, want
+        cdef uint64_t *key
+        cdef uint32_t *place
+        if dst.shape[0] != m or (keep is not None and keep.shape[0] != self.n) or m >= NONE:
+            raise ValueError("estimate: columns differ in length")
+        while mask < 2 * <uint64_t> m:
+            mask = 2 * mask + 1
+        free(self.edge)
+        self.edges = 0
+        self.edge = <Sum *> calloc(m + 1, sizeof(Sum))
+        key = <uint64_t *> calloc(mask + 1, 8)
+        place = <uint32_t *> calloc(mask + 1, 4)
+        if self.edge == NULL or key == NULL or place == NULL:
+            free(key)
+            free(place)
+            raise MemoryError
+        with nogil:
+            for i in range(m):
+                want = <uint64_t> src[i] << 32 | dst[i]
+                slot = want * HASH >> 24 & mask
+                while place[slot] and key[slot] != want:
+                    slot = (slot + 1) & mask
+                key[slot] = want
+                place[slot] = <uint32_t> i + 1
+            self.walk(key, place, mask, keep)
+        self.edges = m
+        free(key)
+        free(place)
+
+    cdef void walk(
+        self, const uint64_t *key, const uint32_t *place, uint64_t mask, const uint8_t[::1] keep
+    ) noexcept nogil:
+        """Add every sample to the edges that it takes."""
+        cdef int64_t s, i, j
+        cdef uint64_t want, slot
+        cdef double k = 0.0, unit = 0.0, p = 0.0
+        cdef uint32_t parent, node
+        for s in range(self.stack_start.shape[0] - 1):
+            if not self.measure(s, &k, &unit, &p):
                 continue
-            count = <double> values[s * types + objects] if objects >= 0 else 0.0
-            total = <double> values[s * types + space] if space >= 0 else 0.0
-            size = 0.0
-            for i in range(label_start[s], label_start[s + 1]):
-                if label_key[i] == size_key and size_key and label_str[i] == 0:
-                    size = <double> label_num[i]
-                    break
-            if size <= 0.0 and count > 0.0:
-                size = total / count
-            if size <= 0.0:
-                self.sizeless += 1
-                continue
-            p = -expm1(-size / period) if period > 1.0 else 1.0
-            # the writer cut what it counted to an integer, of objects or of bytes; these lose less
-            k = total * p / size if total > 0.0 else count * p
-            # merged profiles were cut more than once; where that is little, the nearest is right
-            if total > 0.0 and p < 0.25 * size:
-                k = rint(k)
-            else:
-                k = ceil(k - 1e-6 * (k if k > 1.0 else 1.0))
-            if k < 1.0:
-                k = 1.0
-            if index == objects:
-                size = 1.0
-            put(&self.every, <uint64_t> s + 1, k, size, p)
-            if stack_start[s + 1] == stack_start[s] or self.n == 0:
-                continue
-            put(&self.flat[frame_node[frame_start[stack[stack_start[s]]]]], <uint64_t> s + 1, k, size, p)
-            for i in range(stack_start[s], stack_start[s + 1]):
-                location = stack[i]
-                for j in range(frame_start[location], frame_start[location + 1]):
-                    put(&self.cum[frame_node[j]], <uint64_t> s + 1, k, size, p)
+            parent = NONE
+            for i in range(self.stack_start[s + 1] - 1, self.stack_start[s] - 1, -1):
+                for j in range(
+                    self.frame_start[self.stack[i] + 1] - 1, self.frame_start[self.stack[i]] - 1, -1
+                ):
+                    node = self.frame_node[j]
+                    if keep is not None and not keep[node]:
+                        continue
+                    if parent != NONE and parent != node:
+                        want = <uint64_t> parent << 32 | node
+                        slot = want * HASH >> 24 & mask
+                        while place[slot] and key[slot] != want:
+                            slot = (slot + 1) & mask
+                        if place[slot]:
+                            put(&self.edge[place[slot] - 1], <uint64_t> s + 1, k, unit, p)
+                    parent = node
+
+    def call(self, int64_t edge, double level=0.95):
+        if not 0 <= edge < self.edges:
+            raise IndexError(edge)
+        return bounds(&self.edge[edge], level)
 
     def own(self, int64_t node, double level=0.95):
         if not 0 <= node < self.n:

@@ -13,7 +13,7 @@ FORMATS = ("text", "json", "csv")
 
 def main(words: list[str]) -> int:
     """Run it; the exit code."""
-    run = Run(words, "peek", FORMATS, changes=True, pattern=True)
+    run = Run(words, "peek", FORMATS, errors=True, changes=True, pattern=True)
     report = run.report
     if run.compares:
         from gosnap.commands import diff
@@ -26,9 +26,10 @@ def main(words: list[str]) -> int:
     from gosnap.profile import answers
     from gosnap.report.text import profile_tree
 
+    estimates = run.estimates()
     run.answer(
-        lambda: profile_tree.render(report, graph, found),
-        lambda: answers.tree("peek", report, graph, found),
-        COLUMNS,
+        lambda: profile_tree.render(report, graph, found, estimates),
+        lambda: answers.tree("peek", report, graph, found, estimates),
+        COLUMNS if estimates is None else [*COLUMNS, *answers.ERRORS],
     )
     return 0

@@ -155,7 +155,7 @@ def _compare(found: flags.Arguments) -> None:
 def _check(config: Config, verb: str, errors: bool, changes: bool) -> None:
     """UsageError for options that the verb does not have, or that contradict each other."""
     if config.errors and not errors:
-        raise UsageError(f"{verb} has no --errors", "`gosnap top` and `gosnap list` have it")
+        raise UsageError(f"{verb} has no --errors", "`gosnap top`, `tree`, `peek` and `list` have it")
     if not config.changes:
         return
     if not changes:

@@ -13,7 +13,7 @@ COLUMNS = ["flat", "cum", "name", "function", "file", "line", "address"]
 
 def main(words: list[str]) -> int:
     """Run it; the exit code."""
-    run = Run(words, "tree", FORMATS, changes=True)
+    run = Run(words, "tree", FORMATS, errors=True, changes=True)
     report = run.report
     if run.compares:
         from gosnap.commands import diff
@@ -28,9 +28,10 @@ def main(words: list[str]) -> int:
     from gosnap.profile import answers
     from gosnap.report.text import profile_tree
 
+    estimates = run.estimates()
     run.answer(
-        lambda: profile_tree.render(report, graph, graph.order),
-        lambda: answers.tree("tree", report, graph, graph.order),
-        COLUMNS,
+        lambda: profile_tree.render(report, graph, graph.order, estimates),
+        lambda: answers.tree("tree", report, graph, graph.order, estimates),
+        COLUMNS if estimates is None else [*COLUMNS, *answers.ERRORS],
     )
     return 0

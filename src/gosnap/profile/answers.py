@@ -8,11 +8,10 @@ from gosnap.profile.pipeline import Report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from gosnap.profile.changes import Change, Changes
-    from gosnap.profile.estimates import Estimates, Interval
+    from gosnap.profile.estimates import Estimates, GraphEstimates, Interval
     from gosnap.profile.listing import Routine
     from gosnap.profile.sources import Sources
     from gosnap.profile.tags import Tag
@@ -127,19 +126,24 @@ def errors(estimates: Estimates | None) -> Row:
     }
 
 
+def _found(estimates: Estimates | None, graph: Graph, *, edges: bool = False) -> GraphEstimates | None:
+    if estimates is None or estimates.why:
+        return None
+    from gosnap.profile.estimates import GraphEstimates
+
+    return GraphEstimates(estimates, graph, edges=edges)
+
+
 def top(report: Report, graph: Graph, estimates: Estimates | None = None) -> ProfileView:
     """What `gosnap top` shows, one row a node."""
     inlining = graph.inlining()
-    nodes = graph.nodes
-    give: tuple[Callable[[int, int], Interval], Callable[[int, int], Interval]] | None = None
-    if estimates is not None and not estimates.why:
-        give = estimates.of(nodes.frame_start, nodes.frame_node, len(nodes))
+    found = _found(estimates, graph)
     rows = []
     for node in graph.order:
         row = node_row(report, graph, node)
         row["inlined"] = ("no", "yes", "no", "partly")[inlining[node]]
-        if give is not None:
-            add_errors(row, give[0](node, row["flat"]), give[1](node, row["cum"]))
+        if found is not None:
+            add_errors(row, found.flat(node), found.cum(node))
         rows.append(row)
     return ProfileView(
         "top",
@@ -151,13 +155,18 @@ def top(report: Report, graph: Graph, estimates: Estimates | None = None) -> Pro
     )
 
 
-def tree(kind: str, report: Report, graph: Graph, nodes: list[int]) -> ProfileView:
+def tree(
+    kind: str, report: Report, graph: Graph, nodes: list[int], estimates: Estimates | None = None
+) -> ProfileView:
     """What `gosnap tree` and `gosnap peek` show, one row a node, with the calls into it and out of it."""
+    found = _found(estimates, graph, edges=True)
     rows = []
     for node in nodes:
         row = node_row(report, graph, node)
-        row["callers"] = [_call(graph, edge, graph.edge_src[edge]) for edge in graph.edges_in(node)]
-        row["callees"] = [_call(graph, edge, graph.edge_dst[edge]) for edge in graph.edges_out(node)]
+        row["callers"] = [_call(graph, edge, graph.edge_src[edge], found) for edge in graph.edges_in(node)]
+        row["callees"] = [_call(graph, edge, graph.edge_dst[edge], found) for edge in graph.edges_out(node)]
+        if found is not None:
+            add_errors(row, found.flat(node), found.cum(node))
         rows.append(row)
     return ProfileView(
         kind,
@@ -168,18 +177,22 @@ def tree(kind: str, report: Report, graph: Graph, nodes: list[int]) -> ProfileVi
             "rows": graph.original - len(graph.order) + graph.dropped_nodes,
             "calls": graph.dropped_edges,
         },
-        extra=shown(report),
+        extra=shown(report) | errors(estimates),
     )
 
 
-def _call(graph: Graph, edge: int, other: int) -> Row:
+def _call(graph: Graph, edge: int, other: int, found: GraphEstimates | None = None) -> Row:
     flags = graph.edge_flags[edge]
-    return {
+    call: Row = {
         "name": text(graph.name(other)),
         "weight": graph.edge_weight[edge],
         "inlined": "yes" if flags & INLINE else "no",
         "direct": "no" if flags & RESIDUAL else "yes",
     }
+    if found is not None:
+        of = found.edge(edge)
+        call |= {"samples": of.samples, "low": of.low, "high": of.high}
+    return call
 
 
 def changes(verb: str, report: Report, found: Changes, nodes: list[int]) -> ProfileView:

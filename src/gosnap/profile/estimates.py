@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gosnap._kernels.profile_estimate import Sums
+    from gosnap.profile.graph import Graph
     from gosnap.profile.pipeline import Report
 
 LEVEL = 95
@@ -110,6 +111,32 @@ class Estimates:
             lambda node, value: _interval(sums.own(node, level), value),
             lambda node, value: _interval(sums.whole(node, level), value),
         )
+
+
+class GraphEstimates:
+    """The intervals of a graph's nodes and, with ``edges``, of its calls."""
+
+    __slots__ = ("_graph", "_sums")
+
+    def __init__(self, estimates: Estimates, graph: Graph, *, edges: bool = False) -> None:
+        nodes = graph.nodes
+        self._graph = graph
+        self._sums = estimates.sums(nodes.frame_node, nodes.frame_start, len(nodes))
+        if edges:
+            kept = graph.chosen if graph.partial() else None
+            self._sums.add_edges(graph.edge_src, graph.edge_dst, kept)
+
+    def flat(self, node: int) -> Interval:
+        """Of what a node has itself."""
+        return _interval(self._sums.own(node, LEVEL / 100), self._graph.flat_value(node))
+
+    def cum(self, node: int) -> Interval:
+        """Of what a node and its callees have."""
+        return _interval(self._sums.whole(node, LEVEL / 100), self._graph.cum_value(node))
+
+    def edge(self, edge: int) -> Interval:
+        """Of what a call carries."""
+        return _interval(self._sums.call(edge, LEVEL / 100), self._graph.edge_weight[edge])
 
 
 def _interval(found: tuple[float, float, float], value: int) -> Interval:

@@ -114,7 +114,7 @@ OPTIONS = (
     Option("divide_by", "float", 1.0, _SHOWN, "divide all values by this"),
     Option("relative_percentages", "bool", False, _SHOWN, "percentages of what the filters left"),
     Option(
-        "errors", "bool", False, _SHOWN, "how many samples numbers rest on, and 95% intervals (top, list)"
+        "errors", "bool", False, _SHOWN, "samples behind numbers, and 95% intervals (top, tree, peek, list)"
     ),
     Option(
         "changes", "bool", False, _SHOWN, "of a comparison: before, after and change (top, tree, peek; diff)"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from gosnap.profile.estimates import LEVEL, Estimates, Interval
+from gosnap.profile.estimates import LEVEL, Estimates, GraphEstimates, Interval
+from gosnap.profile.graph import Graph
 from gosnap.profile.pipeline import Report
 from gosnap.profile.units import label, scale
 
@@ -26,6 +27,24 @@ def heading(report: Report, found: Estimates) -> list[str]:
         f"{LEVEL}% interval of the total: {span(report, total)}",
         f"Below each row: n samples behind it, and its {LEVEL}% interval",
     ]
+
+
+def of_graph(estimates: Estimates, graph: Graph, *, edges: bool = False) -> GraphEstimates | None:
+    """What stands below rows; None where nothing does."""
+    return None if estimates.why or estimates.exact else GraphEstimates(estimates, graph, edges=edges)
+
+
+def below(report: Report, found: GraphEstimates, node: int) -> str:
+    """The line below a node's: samples under its values, intervals behind them."""
+    flat, cum = found.flat(node), found.cum(node)
+    left = f"{behind(flat):>10} {span(report, flat):<13}"
+    return f"{left} {behind(cum):>10} {span(report, cum)}".rstrip()
+
+
+def below_call(report: Report, found: GraphEstimates, edge: int) -> str:
+    """The line below a call's."""
+    of = found.edge(edge)
+    return f"{behind(of):>50}        |   {span(report, of)}"
 
 
 def count(samples: int) -> str:

@@ -9,21 +9,19 @@ from gosnap.report.text.profile_labels import clean, report_labels
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from gosnap.profile.estimates import Estimates
+    from gosnap.profile.estimates import Estimates, GraphEstimates
 
 
 def render(report: Report, graph: Graph, estimates: Estimates | None = None) -> str:
     """The whole answer, with a newline at the end. ``estimates``: how far off they may be stands below the
     rows."""
     lines = report_labels(report, graph)
-    below: Callable[[int, int, int], list[str]] | None = None
+    found: GraphEstimates | None = None
     if estimates is not None:
         from gosnap.report.text import profile_errors
 
         lines += profile_errors.heading(report, estimates)
-        below = _errors(report, graph, estimates)
+        found = profile_errors.of_graph(estimates, graph)
     lines.append(f"{'flat':>10} {'flat':>5}% {'sum':>5}% {'cum':>10} {'cum':>5}%")
     inlining = graph.inlining()
     total, value = report.total, report.value
@@ -36,27 +34,6 @@ def render(report: Report, graph: Graph, estimates: Estimates | None = None) -> 
             f"{value(flat):>10} {percentage(flat, total)} {percentage(sum_, total)} "
             f"{value(cum):>10} {percentage(cum, total)}  {clean(graph.name(node))}{inlined and ' ' + inlined}"
         )
-        if below is not None:
-            lines += below(node, flat, cum)
+        if found is not None:
+            lines.append(profile_errors.below(report, found, node))
     return "\n".join(lines) + "\n"
-
-
-def _errors(
-    report: Report, graph: Graph, estimates: Estimates
-) -> Callable[[int, int, int], list[str]] | None:
-    """What gives the line below a row: samples under their values, intervals behind them."""
-    from gosnap.report.text.profile_errors import behind, span
-
-    if estimates.why or estimates.exact:
-        return None
-    nodes = graph.nodes
-    own, whole = estimates.of(nodes.frame_start, nodes.frame_node, len(nodes))
-
-    def below(node: int, flat: int, cum: int) -> list[str]:
-        of_flat, of_cum = own(node, flat), whole(node, cum)
-        return [
-            f"{behind(of_flat):>10} {span(report, of_flat):<13} {behind(of_cum):>10} "
-            f"{span(report, of_cum)}".rstrip()
-        ]
-
-    return below
