@@ -258,6 +258,8 @@ def test_a_bomb_is_refused() -> None:
     [
         (b"<!DOCTYPE html><html>", "HTML"),
         (b'{"error": 1}', "JSON"),
+        (b"goroutine 1 [running]:\nmain.main()\n\t/x.go:3 +0x1d\n", "dump of goroutines"),
+        (b"goroutine 7 [chan receive, 3 minutes]:\nmain.f()\n", "(debug=2)"),
         (b"\x7fELF" + bytes(12) + b"\x04\x00" + bytes(40), "a core"),
         (b"\x7fELF" + bytes(12) + b"\x03\x00" + bytes(40), "an executable"),
         (b"PERFILE2" + bytes(40), "perf.data"),

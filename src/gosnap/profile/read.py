@@ -130,6 +130,11 @@ def looks_like(data: bytes) -> tuple[str, str] | None:
     for magic, what in _MAGIC:
         if head.startswith(magic):
             return what, "gosnap reads profile.proto, compressed by gzip or not, and Go's text (debug=1)"
+    if head.startswith(b"goroutine ") and head.split(b"\n", 1)[0].rstrip().endswith(b"]:"):
+        return (
+            "this is a dump of goroutines, each by itself (debug=2)",
+            "fetch /debug/pprof/goroutine with debug=1 or without; `gosnap goroutines` needs no endpoint",
+        )
     # control characters that text does not have
     if head and not head.translate(None, bytes(range(32, 256)) + b"\t\r\n\x0b\x0c\x1b"):
         line = head.split(b"\n", 1)[0][:80].decode("utf-8", "replace").strip()
