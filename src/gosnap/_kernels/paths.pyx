@@ -3,7 +3,7 @@
 """Shortest paths from the roots, and many of them merged into one tree. paths.pyi is the documentation."""
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from gosnap._kernels.graph cimport Graph
