@@ -19,6 +19,7 @@ _NOTE_GO_BUILD_ID, _NOTE_GNU_BUILD_ID = 4, 3
 # More than deflate can pack (1032:1): a claim beyond it is a lie.
 _MAX_RATIO = 1100
 _MAX_NOTES = 1 << 20
+_STT_OBJECT = 1
 
 _SYMBOL = np.dtype(
     [("name", "<u4"), ("info", "u1"), ("other", "u1"), ("shndx", "<u2"), ("value", "<u8"), ("size", "<u8")]
@@ -154,6 +155,16 @@ class ElfFile:
         for row in np.flatnonzero(np.isin(table["name"], places) & (table["shndx"] != 0)):
             return int(table["value"][row]), int(table["size"][row])
         return None
+
+    def data_symbols(self) -> list[tuple[int, int, str]]:
+        """(link-time address, size, name) of the objects in the symbol table, sorted."""
+        table, strings = self._symbols
+        rows = (table["info"] & 15 == _STT_OBJECT) & (table["shndx"] != 0) & (table["size"] > 0)
+        out = []
+        for row in table[rows][["name", "value", "size"]].tolist():
+            end = strings.find(b"\0", row[0])
+            out.append((row[1], row[2], strings[row[0] : max(end, row[0])].decode("utf-8", "replace")))
+        return sorted(out)
 
     def _note(self, owner: str, kind: int) -> bytes | None:
         # Go's linker has a segment for one note only: others are found by their sections (Go >= 1.24)

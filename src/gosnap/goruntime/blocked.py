@@ -127,11 +127,11 @@ def _semaphores(program: GoProgram, sudog: _Sudog, met: set[int]) -> Iterator[tu
     """(goroutine, semaphore) of all that wait in runtime.semtable: in each root a tree by address, and in
     each node of it a list of those that wait on the same."""
     table = program.address("runtime.semtable")
-    size = program.elf.symbol("runtime.semtable")
+    size = program.variable_size("runtime.semtable")
     treap = program.layouts.find("runtime.semaRoot", "treap")
     if table is None or size is None or treap is None:
         return
-    stride = size[1] // _SEMAPHORES
+    stride = size // _SEMAPHORES
     todo: list[int] = []
     for i in range(_SEMAPHORES):
         try:

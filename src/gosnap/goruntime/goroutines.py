@@ -113,11 +113,11 @@ def read_goroutines(program: GoProgram) -> Goroutines:
 def _reasons(program: GoProgram) -> list[str]:
     """runtime.waitReasonStrings: an array of strings, indexed by waitReason."""
     at = program.address("runtime.waitReasonStrings")
-    size = program.elf.symbol("runtime.waitReasonStrings")
+    size = program.variable_size("runtime.waitReasonStrings")
     out: list[str] = []
     if at is None or size is None:
         return out
-    for i in range(min(size[1] // 16, _MAX_REASONS)):
+    for i in range(min(size // 16, _MAX_REASONS)):
         try:
             pointer, length = program.space.u64(at + i * 16), program.space.u64(at + i * 16 + 8)
             out.append(program.space.read(pointer, min(length, 100)).decode("utf-8", "replace"))

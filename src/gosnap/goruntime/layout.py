@@ -5,8 +5,11 @@ without DWARF is read by the shipped table, as the nearest Go version in it has 
 is read decide.
 """
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
 
 from gosnap.errors import GosnapError
 
@@ -46,12 +49,23 @@ class Layouts:
                 return row
         return None
 
+    def has(self, name: str) -> bool:
+        """Whether this Go version has a structure."""
+        if self._types is None:
+            return name in shipped(self._minor).structs
+        return self.struct(name) is not None
+
     def size(self, name: str) -> int:
         """Size of a structure in bytes; 0 if the binary does not have it."""
         if self._types is None:
-            return shipped(self._minor)[0].get(name, (0, {}))[0]
+            return shipped(self._minor).structs.get(name, (0, {}))[0]
         row = self.struct(name)
         return int(self._types.size[row]) if row is not None else 0
+
+    def fields(self, name: str) -> dict[str, Field]:
+        """What the shipped table has of a structure's fields, dotted ones included."""
+        _, fields = shipped(self._minor).structs.get(name, (0, {}))
+        return {f: Field(*place) for f, place in fields.items()}
 
     def find(self, name: str, field: str) -> Field | None:
         """The field, or None. ``field`` may be dotted: "stack.lo"."""
@@ -62,7 +76,7 @@ class Layouts:
 
     def _find(self, name: str, field: str) -> Field | None:
         if self._types is None:
-            _, fields = shipped(self._minor)[0].get(name, (0, {}))
+            _, fields = shipped(self._minor).structs.get(name, (0, {}))
             return Field(*fields[field]) if field in fields else None
         row = self.struct(name)
         if row is None:
@@ -96,9 +110,53 @@ class Layouts:
         return default if got is None else got.offset
 
 
-def shipped(minor: int) -> tuple[dict[str, tuple[int, dict[str, tuple[int, int]]]], dict[str, int]]:
-    """(structures, constants) of the Go version in the shipped table that is nearest to 1.``minor``."""
-    from gosnap.goruntime.layouttable import CONSTANTS, STRUCTS
+@dataclass(frozen=True)
+class Variable:
+    """A variable of the runtime: its bytes, and where the runtime's code names it: (function, which of its
+    operands among variables, how many bytes behind the variable's first)."""
 
-    nearest = min(STRUCTS, key=lambda known: abs(known - minor))
-    return STRUCTS[nearest], CONSTANTS[nearest]
+    size: int
+    places: tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """What gosnap ships for a Go version. ``structs``: (size, field -> (offset, size)). What this version
+    does not have is missing."""
+
+    minor: int
+    structs: dict[str, tuple[int, dict[str, tuple[int, int]]]]
+    constants: dict[str, int]
+    variables: dict[str, Variable]
+
+
+@cache
+def shipped(minor: int) -> Shipped:
+    """What the shipped table has for Go 1.``minor``, or else for the version in it that is nearest."""
+    table: dict[str, Any] = _table()
+    known = {int(m) for m in table["structs"]["runtime.moduledata"]}
+    nearest = min(known, key=lambda m: abs(m - minor))
+
+    def of_version(kind: str) -> dict[str, Any]:
+        rows = ((name, versions.get(str(nearest))) for name, versions in table[kind].items())
+        return {name: value for name, value in rows if value is not None}
+
+    return Shipped(
+        nearest,
+        {
+            name: (size, {field: (at, n) for field, (at, n) in fields.items()})
+            for name, (size, fields) in of_version("structs").items()
+        },
+        of_version("constants"),
+        {
+            name: Variable(size, tuple((f, i, offset) for f, i, offset in places))
+            for name, (size, places) in of_version("variables").items()
+        },
+    )
+
+
+@cache
+def _table() -> dict[str, Any]:
+    """layouts.json, which tools/layout_table.py writes."""
+    found: dict[str, Any] = json.loads(files("gosnap.goruntime").joinpath("layouts.json").read_text())
+    return found

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 from gosnap.errors import GosnapError, ReadError
 from gosnap.goruntime.layout import Layouts, shipped
+from gosnap.goruntime.moduledata import Place, find_moduledata, has_pclntab, named_version
 
 if TYPE_CHECKING:
-    from gosnap.binary.dwarf import Globals, GoDwarf
+    from gosnap.binary.dwarf import Closures, Globals, GoDwarf
     from gosnap.binary.elf import ElfFile
+    from gosnap.binary.types import TypeTable
+    from gosnap.goruntime.locate import Locator
     from gosnap.target.image import Image
 
 PT_LOAD = 1
@@ -36,8 +39,20 @@ class Module:
     bss: int
     ebss: int
     noptrdata: int
+    enoptrdata: int
+    noptrbss: int
     enoptrbss: int
     rodata: int
+
+    @property
+    def variables(self) -> tuple[tuple[int, int], ...]:
+        """The ranges that package variables lie in."""
+        return (
+            (self.noptrdata, self.enoptrdata),
+            (self.data, self.edata),
+            (self.bss, self.ebss),
+            (self.noptrbss, self.enoptrbss),
+        )
 
 
 class GoProgram:
@@ -52,7 +67,8 @@ class GoProgram:
         self.elf = elf
         self._dwarf = dwarf
         self.bias = load_bias(image, elf)
-        self.version = elf.go_version() or self._runtime_version()
+        self.place = Place(elf, self.bias, image.space, image.exe_label)
+        self.version = elf.go_version() or self._runtime_version() or named_version(elf)
         self.minor = minor_version(self.version)
         self.layouts = Layouts(dwarf.types if dwarf is not None else None, self.minor)
         self.modules = self._read_modules()
@@ -67,27 +83,91 @@ class GoProgram:
             )
         return self._dwarf
 
+    @property
+    def has_dwarf(self) -> bool:
+        """Whether DWARF tells types and variables; the program's own tables do where it does not."""
+        return self._dwarf is not None
+
+    @cached_property
+    def has_symbols(self) -> bool:
+        """Whether a symbol table tells where the runtime's variables are."""
+        return self.elf.symbol("runtime.mheap_") is not None
+
+    @cached_property
+    def types(self) -> "TypeTable":
+        """Go's static types, by DWARF; without it, the types that the running program has descriptors of."""
+        if self._dwarf is not None:
+            return self._dwarf.types
+        from gosnap.goruntime.statictypes import static_types
+
+        return static_types(self)
+
+    @cached_property
+    def closures(self) -> "Closures":
+        """Functions, and what closures capture as far as it is known."""
+        if self._dwarf is not None:
+            return self._dwarf.closures
+        from gosnap.goruntime.statictypes import functions
+
+        return functions(self)
+
     @cached_property
     def variables(self) -> "Globals":
-        """Package variables, by name, with what the linker laid out for their initial values."""
+        """Package variables, by name, with what the linker laid out for their initial values; without DWARF
+        by their addresses."""
         from gosnap.goruntime.variables import variables
+        from gosnap.goruntime.words import variable_words
 
-        return variables(self)
+        return variables(self) if self._dwarf is not None else variable_words(self)
+
+    @cached_property
+    def _locator(self) -> "Locator":
+        from gosnap.goruntime.locate import Locator
+
+        return Locator(self)
 
     def address(self, symbol: str) -> int | None:
-        """Run-time address of a package variable or function; None if the binary does not have it."""
+        """Run-time address of a package variable or function; None if the binary does not have it. Without a
+        symbol table, of a variable of the runtime that can be recognised."""
         found = self.elf.symbol(symbol)
-        return None if found is None else found[0] + self.bias
+        if found is not None:
+            return found[0] + self.bias
+        return None if self.has_symbols else self._locator.address(symbol)
+
+    def variable_size(self, symbol: str) -> int | None:
+        """Bytes of a package variable; None where they are not known."""
+        found = self.elf.symbol(symbol)
+        if found is not None:
+            return found[1]
+        return None if self.has_symbols else self._locator.size(symbol)
 
     def need_address(self, symbol: str) -> int:
         """Like ``address``, but GosnapError if it is missing."""
         found = self.address(symbol)
         if found is None:
             raise GosnapError(
-                f"{self.image.exe_label}: no symbol {symbol}",
-                "the binary seems to be stripped; gosnap needs one built without -ldflags='-s -w'",
+                f"{self.image.exe_label}: {symbol} was not found: no symbol table has it, and "
+                "nothing, or more than one thing, in the program's data looks like it",
+                "is this the executable that was running? If so, please report it with the Go version",
             )
         return found
+
+    @cached_property
+    def extent(self) -> tuple[int, int]:
+        """From the first to behind the last byte of the executable in memory."""
+        loads = [s for s in self.elf.segments if s.type == PT_LOAD]
+        return (
+            min(s.vaddr for s in loads) + self.bias,
+            max(s.vaddr + s.memsz for s in loads) + self.bias,
+        )
+
+    def code(self, start: int, end: int) -> bytes | memoryview:
+        """The machine code at addresses of the running program, from the file; empty where it has none."""
+        for s in self.elf.segments:
+            at = start - self.bias - s.vaddr
+            if s.type == PT_LOAD and 0 <= at and at + end - start <= s.filesz and start <= end:
+                return self.elf.file_bytes(s.offset + at, end - start)
+        return b""
 
     def read_uint(self, address: int, size: int) -> int:
         """A little-endian unsigned integer of the target."""
@@ -121,13 +201,14 @@ class GoProgram:
     def constant(self, name: str) -> int | None:
         """The value of a constant, "internal/abi.TFlagDirectIface" say; None if the binary has none."""
         if self._dwarf is None:
-            return shipped(self.minor)[1].get(name)
+            return shipped(self.minor).constants.get(name)
         return self._dwarf.constants.get(name)
 
     def _runtime_version(self) -> str:
-        at = self.address("runtime.buildVersion")
-        if at is None:
+        symbol = self.elf.symbol("runtime.buildVersion")
+        if symbol is None:
             return ""
+        at = symbol[0] + self.bias
         try:
             ptr, n = self.space.u64(at), self.space.u64(at + 8)
             return self.space.read(ptr, min(n, _MAX_STRING)).decode("utf-8", "replace")
@@ -136,7 +217,8 @@ class GoProgram:
 
     def _read_modules(self) -> list[Module]:
         names = tuple(Module.__dataclass_fields__)[1:]
-        at: int = self.need_address("runtime.firstmoduledata")
+        symbol = self.elf.symbol("runtime.firstmoduledata")
+        at = symbol[0] + self.bias if symbol else find_moduledata(self.place, self.layouts)
         modules: list[Module] = []
         while at and len(modules) < 1024:
             values = {}
@@ -152,6 +234,14 @@ class GoProgram:
                 "is this the executable that the process or core was running?",
             )
         return modules
+
+
+def check_is_go(elf: "ElfFile") -> None:
+    """GosnapError for a file that no Go linker made."""
+    if elf.go_version() is None and elf.symbol("runtime.buildVersion") is None and not has_pclntab(elf):
+        raise GosnapError(
+            f"{elf.label}: not a Go program", "gosnap reads Go programs; `gosnap ps` lists those that run here"
+        )
 
 
 def minor_version(version: str) -> int:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from gosnap.errors import ReadError
 from gosnap.goruntime.functions import Functions
 from gosnap.goruntime.goroutines import Goroutines, read_goroutines
+from gosnap.goruntime.masks import pointer_words
 from gosnap.goruntime.program import GoProgram
 from gosnap.goruntime.spans import Spans
 from gosnap.goruntime.specials import Specials, read_specials
@@ -132,23 +133,8 @@ def read_roots(program: GoProgram, spans: Spans) -> Roots:
 
 
 def _globals(program: GoProgram, out: _Columns) -> None:
-    """moduledata.data and .bss by gcdatamask and gcbssmask: bitvector{n int32, bytedata *uint8}
-    (runtime/symtab.go)."""
-    lay = program.layouts
-    for m in program.modules:
-        for low, high, mask in ((m.data, m.edata, "gcdatamask"), (m.bss, m.ebss, "gcbssmask")):
-            at = m.address + lay.need("runtime.moduledata", mask).offset
-            bits = program.read_uint(at, 4)
-            words = min(bits, (high - low) // 8)
-            data = program.space.u64(at + 8)
-            if not words or not data:
-                continue
-            raw = np.frombuffer(program.space.read(data, (words + 7) // 8), np.uint8)
-            chosen = np.flatnonzero(np.unpackbits(raw, bitorder="little")[:words])
-            values = np.frombuffer(program.space.read(low, words * 8), "<u8")[chosen]
-            keep = values != 0
-            addresses = np.uint64(low) + chosen.astype(np.uint64) * np.uint64(8)
-            out.extend(addresses[keep], values[keep].astype(np.uint64), RootKind.GLOBAL)
+    for addresses, values in pointer_words(program):
+        out.extend(addresses, values, RootKind.GLOBAL)
 
 
 def _specials(program: GoProgram, specials: Specials, out: _Columns) -> U64:
@@ -173,7 +159,7 @@ def _specials(program: GoProgram, specials: Specials, out: _Columns) -> U64:
 def _finalizer_queue(program: GoProgram, out: _Columns) -> None:
     """runtime.allfin: blocks of finalizers that wait to be run (runtime/mfinal.go)."""
     for struct in ("runtime.finBlock", "runtime.finblock"):
-        if program.layouts.struct(struct) is not None:
+        if program.layouts.has(struct):
             first = program.global_uint("runtime.allfin", 8) or 0
             _blocks(program, first, _Block(struct, "cnt", "fin", "runtime.finalizer"), out)
             return
@@ -183,7 +169,7 @@ def _cleanup_queue(program: GoProgram, out: _Columns) -> None:
     """runtime.gcCleanups.all: blocks of cleanups that wait to be run (runtime/mcleanup.go, Go >= 1.25)."""
     queue = program.address("runtime.gcCleanups")
     first = program.field_or_none(queue, "runtime.cleanupQueue", "all")
-    if first and program.layouts.struct("runtime.cleanupBlock") is not None:
+    if first and program.layouts.has("runtime.cleanupBlock"):
         # a block held addresses of closures before Go 1.26, whole calls since
         block = _Block("runtime.cleanupBlock", "n", "cleanups", "runtime.cleanupFn")
         _blocks(program, first, block, out)

@@ -93,7 +93,7 @@ SpansFound = Callable[[GoProgram, Heap, Spans], None]
 def analyse(
     image: "Image",
     elf: "ElfFile",
-    dwarf: "GoDwarf",
+    dwarf: "GoDwarf | None",
     progress: Progress | None = None,
     spans_found: SpansFound | None = None,
 ) -> Analysis:
@@ -163,7 +163,7 @@ def _roots(program: GoProgram, spans: Spans) -> tuple[Roots | None, SlotNames | 
     except GosnapError as e:
         program.image.notes.append(f"live objects are not told from garbage: {e.message}")
         return None, None
-    return roots, name_slots(program, roots)
+    return roots, name_slots(program, roots) if program.has_dwarf else None
 
 
 def _owners(
@@ -187,7 +187,7 @@ def _owners(
 
 def _name_arrays(program: GoProgram, heap: Heap, spans: Spans, otype: npt.NDArray[np.uint32]) -> None:
     """An object that a pointer calls a number, but that is larger than any number, is an array of them."""
-    kinds = program.dwarf.types.kind
+    kinds = program.types.kind
     found = set()
     for key, spanclass, _, _ in heap.aggregate(otype, spans.spanclass):
         row = key & ROW_MASK

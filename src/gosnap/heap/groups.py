@@ -127,7 +127,7 @@ def _group_globals(
     program: GoProgram, where: npt.NDArray[np.uint64], rows: _Rows, packages: dict[str, int]
 ) -> U32:
     """The group of the variable at each address."""
-    g, types = program.variables, program.dwarf.types
+    g, types = program.variables, program.types
     address = where - np.uint64(program.bias)
     row = np.searchsorted(g.addr, address, side="right").astype(np.int64) - 1
     inside = row >= 0

@@ -169,11 +169,10 @@ def type_objects(
 ) -> npt.NDArray[np.uint32]:
     """Run the propagation, from variables and from what is known of stacks. Returns one u32 per object (see
     ``roles``)."""
-    dwarf = program.dwarf
-    types = dwarf.types
+    types = program.types
     kt = kernel_types(types)
     lay = program.layouts
-    swiss = lay.struct("internal/runtime/maps.Map") is not None and lay.struct("runtime.hmap") is None
+    swiss = lay.has("internal/runtime/maps.Map") and not lay.has("runtime.hmap")
     offsets = {
         "swiss": int(swiss),
         "map_ptr": lay.offset("internal/runtime/maps.Map", "dirPtr")
@@ -189,7 +188,7 @@ def type_objects(
         raise GosnapError(
             "the executable's DWARF describes no map of the runtime", "this Go version is not known to gosnap"
         )
-    closures = dwarf.closures
+    closures = program.closures
     captures = _captures(closures, types)
     programs = TypePrograms(
         kt.kind,
@@ -226,7 +225,7 @@ def type_objects(
 
 def runtime_types(program: GoProgram, space: Space) -> RuntimeTypes:
     """The runtime types, and which of them is which row of the type table."""
-    types = program.dwarf.types
+    types = program.types
     module = program.modules[0]
     rows = np.flatnonzero(types.rtype >= 0)
     order = rows[np.argsort(types.rtype[rows], kind="stable")]
@@ -267,8 +266,8 @@ def name_rows(
     ``live``: the same of live objects only.
     """
     alive = {(key, spanclass): (objects, size) for key, spanclass, objects, size in live or []}
-    types = program.dwarf.types
-    swiss = program.layouts.struct("runtime.hmap") is None
+    types = program.types
+    swiss = not program.layouts.has("runtime.hmap")
     cache: dict[int, tuple[str, str]] = {}
     out = []
     for key, spanclass, objects, size in rows:
@@ -287,7 +286,7 @@ def _name(program: GoProgram, types: TypeTable, swiss: bool, key: int) -> tuple[
     if role in (Role.STRING, Role.TINY):
         return object_name(role, "", swiss), object_kind(role, 0)
     if role is Role.CLOSURE:
-        return object_name(role, program.dwarf.closures.name[row], swiss), object_kind(role, 0)
+        return object_name(role, program.closures.name[row], swiss), object_kind(role, 0)
     if role in (Role.RTYPE, Role.RTYPE_ARRAY):
         if row == NO_ROW:
             return object_name(role, "(type made at run time)", swiss), object_kind(role, 0)

@@ -46,10 +46,9 @@ def save_graph(writer: "Writer", a: Analysis) -> None:
     writer.add_array("edges.far_step", a.far[:, 1])
     if a.owners is not None:
         save_owners(writer, a.program, a.owners, a.slots)
-    dwarf = a.program.dwarf
-    for name, column in dwarf.types.to_columns().items():
+    for name, column in a.program.types.to_columns().items():
         writer.add_array(f"types.{name}", column)
-    c = dwarf.closures
+    c = a.program.closures
     writer.add_array("closures.start", c.start)
     writer.add_array("closures.offset", c.offset)
     writer.add_array("closures.type", c.type)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gosnap._version import __version__
 from gosnap.errors import GosnapError
-from gosnap.goruntime.program import remark_on
+from gosnap.goruntime.program import check_is_go, remark_on
 from gosnap.heap.analyse import Analysis, Progress, analyse
 from gosnap.heap.answers import span_table, type_table
 from gosnap.heap.memprofile import save_memprofile
@@ -179,7 +179,7 @@ def _as_core(target: str) -> Path | None:
 
 def _open_core(
     path: Path, exe: str | None, place: _Place, loader: ThreadPoolExecutor, progress: Progress | None
-) -> "tuple[Image, Future[tuple[ElfFile, GoDwarf]]]":
+) -> "tuple[Image, Future[tuple[ElfFile, GoDwarf | None]]]":
     from gosnap.target.core import open_core
 
     if progress is not None:
@@ -192,7 +192,7 @@ def _open_core(
 
 def _capture(
     target: str, fork: bool, place: _Place, loader: ThreadPoolExecutor, progress: Progress | None
-) -> "tuple[Image, Future[tuple[ElfFile, GoDwarf]]]":
+) -> "tuple[Image, Future[tuple[ElfFile, GoDwarf | None]]]":
     from gosnap.target import live, procfs, procs
 
     pid = procs.resolve(target)
@@ -217,22 +217,16 @@ def _open_binary(path: str, label: str) -> "ElfFile":
     from gosnap.binary.elf import ElfFile
 
     elf = ElfFile.open(path, label)
-    if elf.go_version() is None and elf.symbol("runtime.buildVersion") is None:
-        raise GosnapError(
-            f"{label}: not a Go program", "gosnap reads Go programs; `gosnap ps` lists those that run here"
-        )
-    if not elf.has_dwarf:
-        raise GosnapError(
-            f"{label}: has no DWARF (built with -ldflags=-s or -w, or stripped)",
-            "build it without -ldflags='-s -w'; binaries without DWARF are not supported yet",
-        )
+    check_is_go(elf)
     remark_on(elf.go_version() or "", label)  # raises for what cannot be read
     return elf
 
 
-def _load_dwarf(elf: "ElfFile") -> "tuple[ElfFile, GoDwarf]":
+def _load_dwarf(elf: "ElfFile") -> "tuple[ElfFile, GoDwarf | None]":
     from gosnap.binary.dwarf import GoDwarf
 
+    if not elf.has_dwarf:
+        return elf, None
     dwarf = GoDwarf(elf)
     _ = dwarf.types, dwarf.globals, dwarf.closures, elf.symbol("runtime.mheap_")
     return elf, dwarf

@@ -1,0 +1,490 @@
+"""Go's static types without DWARF: the descriptors that the running program has of its own types.
+
+Source: internal/abi/type.go and map_*.go, the same in Go 1.21 to 1.27. The linker lays descriptors among
+other read-only data; they are found by what every field of one must be (and each refers to others that must
+be ones, too). Before Go 1.27 moduledata.typelinks lists some of them, which proves the search.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from gosnap.binary.dwarf import Closures
+from gosnap.binary.names import Names
+from gosnap.binary.types import TypeTable
+from gosnap.errors import GosnapError, ReadError
+from gosnap.goruntime.funcnames import FunctionNames
+
+if TYPE_CHECKING:
+    from gosnap.goruntime.program import GoProgram
+
+U8 = npt.NDArray[np.uint8]
+I64 = npt.NDArray[np.int64]
+
+ARRAY, CHAN, FUNC, INTERFACE, MAP, POINTER, SLICE, STRING, STRUCT, UNSAFE = (
+    *(17, 18, 19, 20, 21, 22),
+    *(23, 24, 25, 26),
+)
+UINT8, UINT16, UINT32, UINT64 = 8, 9, 10, 11
+_SIZES = {
+    **{1: 1, 3: 1, 8: 1, 4: 2, 9: 2, 5: 4, 10: 4, 13: 4, 2: 8, 6: 8, 7: 8, 11: 8, 12: 8, 14: 8, 15: 8},
+    **{16: 16, CHAN: 8, FUNC: 8, INTERFACE: 16, MAP: 8, POINTER: 8, SLICE: 24, STRING: 16, UNSAFE: 8},
+}
+"""Bytes of a value by its kind; arrays and structures have their own."""
+_DESCRIPTOR = {
+    **{ARRAY: 72, CHAN: 64, FUNC: 56, INTERFACE: 80, POINTER: 56, SLICE: 56, STRUCT: 80},
+}
+"""Bytes of a descriptor before its abi.UncommonType, by kind; others 48, a map's by the layouts."""
+_TYPE = 48
+_UNCOMMON, _EXTRA_STAR, _NAMED = 1, 2, 4
+_EMBEDDED = 8
+_MOST_REGION = 1 << 30
+_MOST_ITEMS = 1 << 16
+_MOST_NAME = 1 << 14
+
+
+def static_types(program: "GoProgram") -> TypeTable:
+    """The types of the first module as a type table; see ``TypeTable``.
+
+    GosnapError where there are none, or where what typelinks lists is not among what was found.
+    """
+    return _Builder(program).table()
+
+
+def functions(program: "GoProgram") -> Closures:
+    """All functions of the first module; what closures capture is not known without DWARF."""
+    found = FunctionNames(program)
+    entry = found.entry - np.uint64(program.bias)
+    nothing = np.zeros(0, np.int64)
+    return Closures(
+        pc=entry[:-1].astype(np.uint64),
+        end=entry[1:].astype(np.uint64),
+        name=found.names(),
+        start=np.zeros(len(entry), np.int64),
+        offset=nothing,
+        type=nothing.astype(np.int32),
+        capture_name=Names.of([]),
+    )
+
+
+@dataclass
+class _Row:
+    """A type on its way into the table; fields are (name, offset, row, flags)."""
+
+    kind: int
+    size: int
+    name: str = ""
+    elem: int = 0
+    key: int = 0
+    length: int = 0
+    impl: int = 0
+    iface: int = 0
+    rtype: int = -1
+    fields: list[tuple[str, int, int, int]] = field(default_factory=list)
+
+
+class _Descriptors:
+    """The region of a module that holds type descriptors, and where in it they are."""
+
+    def __init__(self, program: "GoProgram") -> None:
+        module = program.modules[0]
+        self.base = module.types
+        self.program = program
+        size = module.etypes - module.types
+        if not 0 < size <= _MOST_REGION:
+            raise GosnapError(
+                f"{program.image.exe_label}: the types of the program at {module.types:#x} make {size:,} bytes",
+                "is this the executable that the process or core was running?",
+            )
+        self.raw = bytes(program.space.view(module.types, size))
+        self.bytes: U8 = np.frombuffer(self.raw, np.uint8)
+        # from Go 1.27 on they lie one behind the other at the region's start (cmd/link, typedesclen)
+        only = program.field_or_none(module.address, "runtime.moduledata", "typedesclen")
+        self.end = min(only, size) if only else size
+        self.at: I64 = self._search()
+        self._check_links()
+
+    def u64(self, at: int) -> int:
+        """A word at an offset in the region; 0 outside of it."""
+        return int.from_bytes(self.raw[at : at + 8], "little")
+
+    def offset(self, address: int) -> int:
+        """The offset of an address in the region; -1 for one elsewhere."""
+        at = address - self.base
+        return at if 0 <= at < len(self.raw) else -1
+
+    def name_at(self, at: int) -> tuple[str, int]:
+        """(name, flags) of the abi.Name at an offset: flags, a varint length, the bytes."""
+        if not 0 <= at < len(self.raw) - 2:
+            return "", 0
+        flags, length, shift, i = self.raw[at], 0, 0, at + 1
+        while i < len(self.raw) and shift < 21:
+            length |= (self.raw[i] & 0x7F) << shift
+            shift += 7
+            i += 1
+            if self.raw[i - 1] < 0x80:
+                break
+        if length > _MOST_NAME:
+            return "", 0
+        return self.raw[i : i + length].decode("utf-8", "replace"), flags
+
+    def _search(self) -> I64:
+        """Offsets of all that can be a descriptor, sorted."""
+        b = self.bytes
+        n = (self.end - _TYPE) // 8
+        if n <= 0:
+            return np.zeros(0, np.int64)
+        words = np.frombuffer(self.raw, "<u8", count=len(self.raw) // 8)
+        at = np.arange(n, dtype=np.int64)
+        size, pointers, gcdata = words[at], words[at + 1], words[at + 4]
+        kind, align, falign, tflag = (b[at * 8 + k] for k in (23, 21, 22, 20))
+        # bits 5 to 7 of Kind_ are flags until Go 1.26
+        kind = kind & np.uint8(31)
+        ok = (kind >= 1) & (kind <= UNSAFE) & (align == falign) & np.isin(align, (1, 2, 4, 8))
+        ok &= (pointers <= size) & (pointers & np.uint64(7) == 0) & (size < np.uint64(1 << 40))
+        ok &= (tflag & np.uint8(0xC0)) == 0
+        ok &= (pointers == 0) | (gcdata != 0)
+        at = at[ok]
+        kind, size = kind[ok], size[ok]
+        wanted = np.full(UNSAFE + 1, -1, np.int64)
+        for k, n_bytes in _SIZES.items():
+            wanted[k] = n_bytes
+        ok = (wanted[kind] < 0) | (wanted[kind].astype(np.uint64) == size)
+        at = at[ok] * 8
+        # Str: the offset of an abi.Name, which has flags below 16 and at least one byte, none of them NUL
+        where = np.frombuffer(self.raw, "<i4", count=len(self.raw) // 4)[at // 4 + 10].astype(np.int64)
+        ok = (where > 0) & (where < len(b) - 4)
+        at, where = at[ok], where[ok]
+        first = b[where + 2 + (b[where + 1] >> 7)]
+        ok = (b[where] < 16) & (b[where + 1] > 0) & (first > 32)
+        at = at[ok]
+        # Equal: a func value's address in read-only data, or none
+        equal = words[at // 8 + 3]
+        low, high = self.program.extent
+        ok = (equal == 0) | ((equal >= np.uint64(low)) & (equal < np.uint64(high)) & (equal & np.uint64(7) == 0))
+        at = at[ok]
+        return at[self._refer(at, words, b[at + 23] & np.uint8(31))]
+
+    def _refer(
+        self, at: I64, words: npt.NDArray[np.uint64], kind: U8
+    ) -> npt.NDArray[np.bool_]:
+        """Which of the candidates refer, where their kind says so, only to candidates."""
+        good = np.ones(len(at), bool)
+        needs = np.isin(kind, (ARRAY, CHAN, POINTER, SLICE, MAP))
+        for _ in range(8):
+            known = at[good] + self.base
+            place = at // 8 + 6
+            elem = words[np.minimum(place, len(words) - 1)]
+            found = np.isin(elem, known.astype(np.uint64))
+            key = words[np.minimum(place + 1, len(words) - 1)]
+            found &= (kind != MAP) | np.isin(key, known.astype(np.uint64))
+            now = good & (~needs | found)
+            if bool((now == good).all()):
+                break
+            good = now
+        return good
+
+    def _check_links(self) -> None:
+        program, address = self.program, self.program.modules[0].address
+        links = program.layouts.find("runtime.moduledata", "typelinks")
+        if not len(self.at):
+            raise GosnapError(
+                f"{program.image.exe_label}: no type descriptor in the program's types at {self.base:#x}",
+                "is this the executable that was running? If so, please report it with the Go version",
+            )
+        if links is None:
+            return
+        try:
+            pointer, count = program.space.u64(address + links.offset), program.space.u64(address + links.offset + 8)
+            raw = program.space.read(pointer, count * 4) if count < _MOST_REGION else b""
+        except ReadError:
+            raw = b""
+        listed = np.frombuffer(raw, "<i4").astype(np.int64)
+        missing = listed[~np.isin(listed, self.at)]
+        if not len(listed) or len(missing):
+            raise GosnapError(
+                f"{program.image.exe_label}: of {len(listed):,} types that the program lists, {len(missing):,} "
+                "cannot be read",
+                "this build of Go is not known to gosnap; please report it with the Go version",
+            )
+
+
+class _Builder:
+    def __init__(self, program: "GoProgram") -> None:
+        self.program = program
+        self.d = _Descriptors(program)
+        self.rows: list[_Row] = [_Row(0, 0)]
+        self.row_of: dict[int, int] = {at: i + 1 for i, at in enumerate(self.d.at.tolist())}
+        self._named: dict[str, int] = {}
+        self._pointers: dict[int, int] = {}
+        self._text: dict[int, str] = {}
+        lay = program.layouts
+        maps = ("internal/abi.MapType", "internal/abi.SwissMapType", "internal/abi.OldMapType")
+        self.map_type = next((m for m in maps if lay.has(m)), maps[0])
+
+    def table(self) -> TypeTable:
+        """All of it."""
+        for at in self.d.at.tolist():
+            self.rows.append(self._read(at))
+        for at, row in self.row_of.items():
+            self.rows[row].name = self._name(at)
+        for i, row in enumerate(self.rows):
+            self._named.setdefault(row.name, i)
+            if row.kind == POINTER and row.elem:
+                self._pointers.setdefault(row.elem, i)
+        for i in range(1, len(self.rows)):
+            if self.rows[i].kind == MAP:
+                self._map(i)
+            elif self.rows[i].kind == CHAN:
+                self._chan(i)
+        self._add(_Row(INTERFACE, 16, EMPTY, iface=1))
+        self._add(_Row(INTERFACE, 16, METHODS, iface=2))
+        return self._columns()
+
+    # ------------------------------------------------------------------ descriptors
+
+    def _read(self, at: int) -> _Row:
+        d = self.d
+        kind = d.raw[at + 23] & 31
+        row = _Row(kind, d.u64(at), rtype=at)
+        if kind in (ARRAY, CHAN, POINTER, SLICE):
+            row.elem = self._row(at + 48)
+            row.length = d.u64(at + 64) if kind == ARRAY else 0
+        elif kind == MAP:
+            row.key, row.elem = self._row(at + 48), self._row(at + 56)
+        elif kind == INTERFACE:
+            row.iface = 1 if d.u64(at + 64) == 0 else 2
+        elif kind == STRUCT:
+            for name, flags, typ, offset in self._fields(at):
+                row.fields.append((name, offset, self.row_of.get(typ, 0), int(bool(flags & _EMBEDDED))))
+        return row
+
+    def _row(self, at: int) -> int:
+        """The row of the type that a word of a descriptor points at; 0 for none."""
+        return self.row_of.get(self.d.offset(self.d.u64(at)), 0)
+
+    def _fields(self, at: int) -> Iterator[tuple[str, int, int, int]]:
+        """(name, flags, offset of the type's descriptor, offset in the structure) of a structure's fields."""
+        d = self.d
+        first, count = d.offset(d.u64(at + 56)), d.u64(at + 64)
+        if first < 0 or count > _MOST_ITEMS:
+            return
+        for i in range(first, first + count * 24, 24):
+            name, flags = d.name_at(d.offset(d.u64(i)))
+            yield name, flags, d.offset(d.u64(i + 8)), d.u64(i + 16)
+
+    def _uncommon(self, at: int) -> int:
+        """The offset of a type's abi.UncommonType; -1 where it has none."""
+        d = self.d
+        if not d.raw[at + 20] & _UNCOMMON:
+            return -1
+        kind = d.raw[at + 23] & 31
+        size = self.program.layouts.size(self.map_type) if kind == MAP else _DESCRIPTOR.get(kind, _TYPE)
+        return at + size
+
+    def _own_name(self, at: int) -> str:
+        """The name that the descriptor itself has, with the package's name only."""
+        d = self.d
+        where = int.from_bytes(d.raw[at + 40 : at + 44], "little", signed=True)
+        name = d.name_at(where)[0]
+        return name[1:] if d.raw[at + 20] & _EXTRA_STAR else name
+
+    def _name(self, at: int) -> str:
+        """The name as DWARF has it: with import paths."""
+        if at in self._text:
+            return self._text[at]
+        own = self._own_name(at)
+        self._text[at] = own  # for types that hold themselves, which none without a name does
+        d = self.d
+        if d.raw[at + 20] & _NAMED:
+            self._text[at] = self._qualified(at, own)
+        else:
+            self._text[at] = self._composed(at) or own
+        return self._text[at]
+
+    def _qualified(self, at: int, own: str) -> str:
+        where = self._uncommon(at)
+        if where < 0:
+            return own
+        path = self.d.name_at(int.from_bytes(self.d.raw[where : where + 4], "little", signed=True))[0]
+        if own.startswith(f"{path}."):
+            return own  # "go.shape" and packages whose name is their path
+        end = own.find("[")
+        dot = own.find(".", 0, end if end >= 0 else len(own))
+        return f"{path}.{own[dot + 1 :]}" if path and dot >= 0 else own
+
+    def _of(self, at: int) -> str:
+        """The name of the type that a word of a descriptor points at."""
+        where = self.d.offset(self.d.u64(at))
+        return self._name(where) if where in self.row_of else "?"
+
+    def _composed(self, at: int) -> str:
+        d = self.d
+        kind = d.raw[at + 23] & 31
+        if kind == POINTER:
+            return "*" + self._of(at + 48)
+        if kind == SLICE:
+            return "[]" + self._of(at + 48)
+        if kind == ARRAY:
+            return f"[{d.u64(at + 64)}]{self._of(at + 48)}"
+        if kind == MAP:
+            return f"map[{self._of(at + 48)}]{self._of(at + 56)}"
+        if kind == CHAN:
+            elem, direction = self._of(at + 48), d.u64(at + 56)
+            if direction == 1:
+                return f"<-chan {elem}"
+            if direction == 2:
+                return f"chan<- {elem}"
+            return f"chan ({elem})" if elem.startswith("<-") else f"chan {elem}"
+        if kind == FUNC:
+            return "func" + self._signature(at)
+        if kind == STRUCT:
+            return self._struct(at)
+        if kind == INTERFACE:
+            return self._interface(at)
+        return ""
+
+    def _signature(self, at: int) -> str:
+        d = self.d
+        count, results = (int.from_bytes(d.raw[i : i + 2], "little") for i in (at + 48, at + 50))
+        variadic, results = results >> 15, results & 0x7FFF
+        first = at + 56 + (16 if d.raw[at + 20] & _UNCOMMON else 0)
+        names = [self._of(first + 8 * i) for i in range(count + results)]
+        if variadic and count:
+            names[count - 1] = "..." + names[count - 1].removeprefix("[]")
+        out = f"({', '.join(names[:count])})"
+        if results == 1:
+            return f"{out} {names[count]}"
+        return f"{out} ({', '.join(names[count:])})" if results else out
+
+    def _struct(self, at: int) -> str:
+        d = self.d
+        package = d.name_at(d.offset(d.u64(at + 48)))[0] if d.u64(at + 48) else ""
+        parts = []
+        for name, flags, typ, _ in self._fields(at):
+            text = self._name(typ) if typ in self.row_of else "?"
+            if not flags & _EMBEDDED:
+                exported = name[:1].isupper()
+                text = f"{name if exported or not package else package + '.' + name} {text}"
+            parts.append(text)
+        return f"struct {{ {'; '.join(parts)} }}" if parts else "struct {}"
+
+    def _interface(self, at: int) -> str:
+        d = self.d
+        package = d.name_at(d.offset(d.u64(at + 48)))[0] if d.u64(at + 48) else ""
+        first, count = d.offset(d.u64(at + 56)), d.u64(at + 64)
+        if not count:
+            return "interface {}"
+        if first < 0 or count > _MOST_ITEMS:
+            return ""
+        parts = []
+        for i in range(first, first + count * 8, 8):
+            name = d.name_at(int.from_bytes(d.raw[i : i + 4], "little", signed=True))[0]
+            typ = int.from_bytes(d.raw[i + 4 : i + 8], "little", signed=True)
+            signature = self._signature(typ) if typ in self.row_of and self.rows[self.row_of[typ]].kind == FUNC else "()"
+            parts.append((name if name[:1].isupper() or not package else f"{package}.{name}") + signature)
+        return f"interface {{ {'; '.join(parts)} }}"
+
+    # ------------------------------------------------------------------ the runtime's own structures
+
+    def _add(self, row: _Row) -> int:
+        self.rows.append(row)
+        self._named.setdefault(row.name, len(self.rows) - 1)
+        return len(self.rows) - 1
+
+    def _number(self, size: int) -> int:
+        """The row of an unsigned number; of an opaque pointer for a word that no number has."""
+        kinds = {1: (UINT8, "uint8"), 2: (UINT16, "uint16"), 4: (UINT32, "uint32"), 8: (UINT64, "uint64")}
+        if size not in kinds:
+            return 0
+        kind, name = kinds[size]
+        return self._named[name] if name in self._named else self._add(_Row(kind, size, name))
+
+    def _pointer(self, elem: int) -> int:
+        if elem not in self._pointers:
+            self._pointers[elem] = self._add(_Row(POINTER, 8, "*" + self.rows[elem].name, elem=elem))
+        return self._pointers[elem]
+
+    def _like(self, name: str, struct: str, types: dict[str, int]) -> int:
+        """A structure of the runtime with some of its fields of these types, the others numbers."""
+        lay = self.program.layouts
+        row = _Row(STRUCT, lay.size(struct), name)
+        for f, found in sorted(lay.fields(struct).items(), key=lambda item: item[1].offset):
+            if "." not in f:
+                row.fields.append((f, found.offset, types.get(f) or self._number(found.size), 0))
+        return self._add(row)
+
+    def _map(self, row: int) -> None:
+        """The structures behind a map type, as DWARF has them (cmd/link/internal/ld/dwarf.go)."""
+        lay = self.program.layouts
+        arguments = f"<{self.rows[self.rows[row].key].name},{self.rows[self.rows[row].elem].name}>"
+        at = self.rows[row].rtype
+        if lay.has("runtime.hmap"):
+            bucket = self._row(at + lay.need(self.map_type, "Bucket").offset)
+            if not bucket:
+                return
+            pointer = self._pointer(bucket)
+            # unsafe.Pointer or uintptr in the descriptor
+            self.rows[bucket].fields = [
+                (n, o, pointer if n == "overflow" else t, f) for n, o, t, f in self.rows[bucket].fields
+            ]
+            types = {"buckets": pointer, "oldbuckets": pointer}
+            self.rows[row].impl = self._like(f"hash{arguments}", "runtime.hmap", types)
+            return
+        group = self._row(at + lay.need(self.map_type, "Group").offset)
+        if not group:
+            return
+        groups = self._like(
+            f"groupReference{arguments}", "internal/runtime/maps.groupsReference", {"data": self._pointer(group)}
+        )
+        table = self._like(f"table{arguments}", "internal/runtime/maps.table", {"groups": groups})
+        types = {"dirPtr": self._pointer(self._pointer(table))}
+        self.rows[row].impl = self._like(f"map{arguments}", "internal/runtime/maps.Map", types)
+
+    def _chan(self, row: int) -> None:
+        elem = self.rows[row].elem
+        arguments = f"<{self.rows[elem].name}>"
+        known = self._named.get(f"hchan{arguments}")
+        if known is None:
+            # a channel's type is its elem's, whatever its direction
+            sudog = self._add(_Row(STRUCT, 0, f"sudog{arguments}"))
+            pointer = self._pointer(sudog)
+            fields = dict.fromkeys(("next", "prev", "parent", "waitlink", "waittail"), pointer)
+            if elem:
+                fields["elem"] = self._pointer(elem)
+            if g := self._named.get("*runtime.g"):
+                fields["g"] = g
+            like = self._like(f"sudog{arguments}", "runtime.sudog", fields)
+            self.rows[sudog] = self.rows[like]
+            queue = self._like(f"waitq{arguments}", "runtime.waitq", {"first": pointer, "last": pointer})
+            known = self._like(f"hchan{arguments}", "runtime.hchan", {"recvq": queue, "sendq": queue})
+        self.rows[row].impl = known
+
+    def _columns(self) -> TypeTable:
+        rows = self.rows
+        start = np.zeros(len(rows) + 1, np.int64)
+        np.cumsum([len(r.fields) for r in rows], out=start[1:])
+        fields = [f for r in rows for f in r.fields]
+        return TypeTable(
+            kind=np.array([r.kind for r in rows], np.uint8),
+            size=np.array([min(r.size, 1 << 40) for r in rows], np.int64),
+            elem=np.array([r.elem for r in rows], np.int32),
+            key=np.array([r.key for r in rows], np.int32),
+            length=np.array([min(r.length, 1 << 40) for r in rows], np.int64),
+            impl=np.array([r.impl for r in rows], np.int32),
+            iface=np.array([r.iface for r in rows], np.uint8),
+            rtype=np.array([r.rtype for r in rows], np.int64),
+            field_start=start,
+            field_offset=np.array([min(f[1], 1 << 40) for f in fields], np.int64),
+            field_type=np.array([f[2] for f in fields], np.int32),
+            field_flags=np.array([f[3] for f in fields], np.uint8),
+            name=Names.of([r.name for r in rows]),
+            field_name=Names.of([f[0] for f in fields]),
+        )
+
+
+EMPTY, METHODS = "runtime.eface", "runtime.iface"
+"""Names of the rows for an interface without methods, and one with some, of which no more is known."""
