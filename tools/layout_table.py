@@ -22,7 +22,7 @@ import numpy as np
 
 from gosnap.binary.dwarf import GoDwarf
 from gosnap.binary.elf import ElfFile
-from gosnap.goruntime.code import OPERANDS, operands
+from gosnap.goruntime.code import operands
 from gosnap.goruntime.layout import Layouts
 from gosnap.goruntime.program import minor_version
 
@@ -134,6 +134,8 @@ class Built:
         self.elf = ElfFile.open(str(path))
         self.dwarf = GoDwarf(self.elf)
         self.layouts = Layouts(self.dwarf.types)
+        self.functions = {name: (address, size) for name, address, size in self._functions()}
+        self.places = self._places()
 
     def struct(self, name: str, fields: tuple[str, ...]) -> list[Any] | None:
         """[size, {field: [offset, size]}]; None where the program has no such structure."""
@@ -143,22 +145,17 @@ class Built:
         found = {f: self.layouts.find(name, f) for f in fields}
         return [size, {name: [f.offset, f.size] for name, f in found.items() if f is not None}]
 
-    def places(self) -> dict[str, list[tuple[str, int, int]]]:
+    def _places(self) -> dict[str, list[tuple[str, int, int]]]:
         """Of each variable: (function, which of its operands, how far behind the variable's first byte)."""
-        data = self.elf
-        span = [data.symbol(n) for n in ("runtime.noptrdata", "runtime.enoptrbss")]
-        assert span[0] is not None and span[1] is not None
-        low, high = span[0][0], span[1][0]
-        variables = {n: found for n in VARIABLES if (found := data.symbol(n)) is not None}
+        variables = {n: found for n in VARIABLES if (found := self.elf.symbol(n)) is not None}
         starts = np.array(sorted(a for a, _ in variables.values()), np.uint64)
         by_address = {a: (n, size) for n, (a, size) in variables.items()}
-        text = data.sections[".text"]
-        code = data.section(".text")
+        ranges = [(self._address(n), self._address("e" + n)) for n in ("noptrdata", "data", "bss", "noptrbss")]
+        text, code = self.elf.sections[".text"], self.elf.section(".text")
         out: dict[str, list[tuple[str, int, int]]] = {n: [] for n in variables}
-        for name, address, size in self.functions():
+        for name, (address, size) in self.functions.items():
             at = address - text.address
-            found = operands(code[at : at + size], address, low, high)
-            for i, target in enumerate(found["target"].tolist()):
+            for i, target in enumerate(operands(code[at : at + size], address, ranges).tolist()):
                 row = int(np.searchsorted(starts, target, side="right")) - 1
                 if row < 0:
                     continue
@@ -168,7 +165,12 @@ class Built:
                     out[variable].append((name, i, target - first))
         return out
 
-    def functions(self) -> list[tuple[str, int, int]]:
+    def _address(self, name: str) -> int:
+        found = self.elf.symbol(f"runtime.{name}")
+        assert found is not None
+        return found[0]
+
+    def _functions(self) -> list[tuple[str, int, int]]:
         """(name, address, bytes) of the runtime's and sync's functions that have one name only."""
         table, strings = self.elf._symbols
         rows = np.flatnonzero((table["info"] & 15) == 2)
@@ -186,18 +188,15 @@ class Built:
 
 
 def chosen(builds: list[Built], variable: str) -> list[Any] | None:
-    """[bytes, [[function, operand, offset], …]]: places that are the same in every program that has the
-    function, each function once, those that name the least variables first."""
+    """[bytes, [[function, operand, offset], …]]: places that are the same in every program, each function
+    once, those with the least operands before first."""
     size = next((s[1] for b in builds if (s := b.elf.symbol(variable)) is not None), None)
     if size is None:
         return None
-    tables = [b.places().get(variable, []) for b in builds]
-    known = [{name for name, _, _ in b.functions()} for b in builds]
+    tables = [b.places.get(variable, []) for b in builds]
     agreed: dict[str, tuple[str, int, int]] = {}
     for place in [p for t in tables for p in t]:
-        everywhere = all(place in t for t, names in zip(tables, known, strict=True) if place[0] in names)
-        common = sum(place[0] in names for names in known)
-        if everywhere and common == len(builds):
+        if all(place in t for t in tables):
             best = agreed.get(place[0])
             if best is None or (place[2], place[1]) < (best[2], best[1]):
                 agreed[place[0]] = place
@@ -209,9 +208,6 @@ def describe(version: str) -> tuple[int, dict[str, dict[str, Any]]]:
     """(minor, {"structs": …, "constants": …, "variables": …}) of one Go version."""
     builds = [Built(gotool.gobuild(p, version, flags=f)) for p in PROGRAMS for f in BUILDS]
     minor = minor_version(builds[0].elf.go_version() or "")
-    cached = {id(b): b.places() for b in builds}
-    for b in builds:
-        b.places = lambda b=b: cached[id(b)]  # type: ignore[method-assign, misc]
     return minor, {
         "structs": {
             name: next((s for b in builds if (s := b.struct(name, fields)) is not None), None)
@@ -254,7 +250,6 @@ def text(table: dict[str, Any]) -> str:
 
 def main(versions: list[str]) -> None:
     """Describe these versions and write the table."""
-    assert OPERANDS
     old = json.loads(OUT.read_text()) if OUT.exists() and versions else {}
     new = dict(describe(v) for v in versions or gotool.GO_VERSIONS)
     OUT.write_text(text(merged(old, new)))

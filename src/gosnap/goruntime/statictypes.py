@@ -2,7 +2,7 @@
 
 Source: internal/abi/type.go and map_*.go, the same in Go 1.21 to 1.27. The linker lays descriptors among
 other read-only data; they are found by what every field of one must be (and each refers to others that must
-be ones, too). Before Go 1.27 moduledata.typelinks lists some of them, which proves the search.
+be ones, too). Some of them the program lists itself, which proves the search.
 """
 
 from collections.abc import Iterator
@@ -101,11 +101,8 @@ class _Descriptors:
             )
         self.raw = bytes(program.space.view(module.types, size))
         self.bytes: U8 = np.frombuffer(self.raw, np.uint8)
-        # from Go 1.27 on they lie one behind the other at the region's start (cmd/link, typedesclen)
-        only = program.field_or_none(module.address, "runtime.moduledata", "typedesclen")
-        self.end = min(only, size) if only else size
         self.at: I64 = self._search()
-        self._check_links()
+        self._check()
 
     def u64(self, at: int) -> int:
         """A word at an offset in the region; 0 outside of it."""
@@ -134,7 +131,7 @@ class _Descriptors:
     def _search(self) -> I64:
         """Offsets of all that can be a descriptor, sorted."""
         b = self.bytes
-        n = (self.end - _TYPE) // 8
+        n = (len(b) - _TYPE) // 8
         if n <= 0:
             return np.zeros(0, np.int64)
         words = np.frombuffer(self.raw, "<u8", count=len(self.raw) // 8)
@@ -187,29 +184,68 @@ class _Descriptors:
             good = now
         return good
 
-    def _check_links(self) -> None:
-        program, address = self.program, self.program.modules[0].address
-        links = program.layouts.find("runtime.moduledata", "typelinks")
+    def _check(self) -> None:
+        """GosnapError where a type that the program lists is not among those that were found."""
+        label = self.program.image.exe_label
         if not len(self.at):
             raise GosnapError(
-                f"{program.image.exe_label}: no type descriptor in the program's types at {self.base:#x}",
+                f"{label}: no type descriptor in the program's types at {self.base:#x}",
                 "is this the executable that was running? If so, please report it with the Go version",
             )
-        if links is None:
-            return
-        try:
-            pointer, count = program.space.u64(address + links.offset), program.space.u64(address + links.offset + 8)
-            raw = program.space.read(pointer, count * 4) if count < _MOST_REGION else b""
-        except ReadError:
-            raw = b""
-        listed = np.frombuffer(raw, "<i4").astype(np.int64)
-        missing = listed[~np.isin(listed, self.at)]
-        if not len(listed) or len(missing):
+        listed = self._listed()
+        missing = int((~np.isin(listed, self.at)).sum())
+        if not len(listed) or missing:
             raise GosnapError(
-                f"{program.image.exe_label}: of {len(listed):,} types that the program lists, {len(missing):,} "
-                "cannot be read",
+                f"{label}: of {len(listed):,} types that the program lists, {missing:,} cannot be read",
                 "this build of Go is not known to gosnap; please report it with the Go version",
             )
+
+    def _listed(self) -> I64:
+        """Offsets of the types that the program itself lists: by moduledata.typelinks, from Go 1.27 on one
+        behind the other from the first word on (runtime/type.go, moduleTypelinks)."""
+        program, address = self.program, self.program.modules[0].address
+        links = program.layouts.find("runtime.moduledata", "typelinks")
+        if links is not None:
+            try:
+                pointer, count = (program.space.u64(address + links.offset + i) for i in (0, 8))
+                raw = program.space.read(pointer, count * 4) if count < _MOST_REGION else b""
+            except ReadError:
+                raw = b""
+            return np.frombuffer(raw, "<i4").astype(np.int64)
+        end = program.field_or_none(address, "runtime.moduledata", "typedesclen") or 0
+        out, at = [], 8
+        while at < min(end, len(self.raw) - _TYPE):
+            out.append(at)
+            at = (at + self._size(at) + 7) & -8
+        return np.array(out, np.int64)
+
+    def _size(self, at: int) -> int:
+        """Bytes of a descriptor with all that belongs to it (abi.Type.DescriptorSize)."""
+        kind = self.raw[at + 23] & 31
+        own = self.own_size(kind)
+        half = [int.from_bytes(self.raw[i : i + 2], "little") for i in (at + 48, at + 50)]
+        if kind == FUNC:
+            more = (half[0] + (half[1] & 0x7FFF)) * 8
+        elif kind in (INTERFACE, STRUCT):
+            more = min(self.u64(at + 64), _MOST_ITEMS) * (8 if kind == INTERFACE else 24)
+        else:
+            more = 0
+        if self.raw[at + 20] & _UNCOMMON:
+            methods = int.from_bytes(self.raw[at + own + 4 : at + own + 6], "little")
+            more += 16 + methods * 16
+        return own + more
+
+    def own_size(self, kind: int) -> int:
+        """Bytes of a descriptor of a kind before its abi.UncommonType."""
+        if kind == MAP:
+            return self.program.layouts.size(map_type(self.program))
+        return _DESCRIPTOR.get(kind, _TYPE)
+
+
+def map_type(program: "GoProgram") -> str:
+    """The structure that describes a map type in this Go version."""
+    names = ("internal/abi.MapType", "internal/abi.SwissMapType", "internal/abi.OldMapType")
+    return next((m for m in names if program.layouts.has(m)), names[0])
 
 
 class _Builder:
@@ -221,9 +257,7 @@ class _Builder:
         self._named: dict[str, int] = {}
         self._pointers: dict[int, int] = {}
         self._text: dict[int, str] = {}
-        lay = program.layouts
-        maps = ("internal/abi.MapType", "internal/abi.SwissMapType", "internal/abi.OldMapType")
-        self.map_type = next((m for m in maps if lay.has(m)), maps[0])
+        self.map_type = map_type(program)
 
     def table(self) -> TypeTable:
         """All of it."""
@@ -281,9 +315,7 @@ class _Builder:
         d = self.d
         if not d.raw[at + 20] & _UNCOMMON:
             return -1
-        kind = d.raw[at + 23] & 31
-        size = self.program.layouts.size(self.map_type) if kind == MAP else _DESCRIPTOR.get(kind, _TYPE)
-        return at + size
+        return at + d.own_size(d.raw[at + 23] & 31)
 
     def _own_name(self, at: int) -> str:
         """The name that the descriptor itself has, with the package's name only."""
@@ -314,7 +346,7 @@ class _Builder:
             return own  # "go.shape" and packages whose name is their path
         end = own.find("[")
         dot = own.find(".", 0, end if end >= 0 else len(own))
-        return f"{path}.{own[dot + 1 :]}" if path and dot >= 0 else own
+        return f"{_escaped(path)}.{own[dot + 1 :]}" if path and dot >= 0 else own
 
     def _of(self, at: int) -> str:
         """The name of the type that a word of a descriptor points at."""
@@ -484,6 +516,12 @@ class _Builder:
             name=Names.of([r.name for r in rows]),
             field_name=Names.of([f[0] for f in fields]),
         )
+
+
+def _escaped(path: str) -> str:
+    """An import path as symbols have it: dots behind the last slash as %2e (cmd/internal/objabi)."""
+    head, slash, last = path.rpartition("/")
+    return head + slash + last.replace("%", "%25").replace(".", "%2e").replace('"', "%22")
 
 
 EMPTY, METHODS = "runtime.eface", "runtime.iface"
