@@ -2,7 +2,7 @@
 # cython: freethreading_compatible=True
 """What machine code refers to. x86.pyi is the documentation."""
 
-from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
@@ -25,6 +25,7 @@ cdef enum:
     MOFFS = 128
     GROUP3 = 256     # F6, F7: an immediate only of TEST
     BAD = 512
+    RIP = 16
 
 cdef int[256] ONE
 cdef int[256] TWO
@@ -102,115 +103,117 @@ cdef struct Row:
     uint32_t pad
 
 
-cdef struct Instruction:
-    int length       # 0: not understood
-    int op           # 0: refers to nothing
-    int reg
-    int size
-    int64_t displacement    # from its end
-
-
 cdef Instruction decode(const uint8_t *p, int64_t n) noexcept nogil:
     """One instruction of 64-bit code; length 0 where it is not understood or not whole."""
     cdef Instruction out
     cdef int64_t i = 0
-    cdef int rex = 0, wide66 = 0, table = 1, flags = 0, opcode, modrm = 0, rm, rip = 0, imm = 0, rel = 0
+    cdef int rex = 0, narrow = 0, flags = 0, opcode, modrm = 0, sib = 0, imm = 0
     cdef int32_t d32 = 0
-    cdef int8_t d8
-    cdef int vex = 0
     memset(&out, 0, sizeof(out))
+    out.base = -1
     n = min(n, 15)
     while i < n and (
         p[i] == 0x66 or p[i] == 0x67 or p[i] == 0xF2 or p[i] == 0xF3 or p[i] == 0xF0
         or p[i] == 0x2E or p[i] == 0x36 or p[i] == 0x3E or p[i] == 0x26 or p[i] == 0x64 or p[i] == 0x65
     ):
         if p[i] == 0x66:
-            wide66 = 1
+            narrow = 1
+        if p[i] == 0x66 or p[i] == 0xF2 or p[i] == 0xF3 or p[i] == 0x64 or p[i] == 0x65:
+            out.prefixed = 1
         i += 1
     if i < n and p[i] & 0xF0 == 0x40:
         rex = p[i]
         i += 1
     if i >= n:
         return out
+    out.wide = rex >> 3 & 1
     opcode = p[i]
     i += 1
     if opcode == 0xC5 or opcode == 0xC4 or opcode == 0x62:
-        vex = 1
-        if opcode == 0xC5:
-            table = 1
-            i += 1
-        elif opcode == 0xC4:
-            if i >= n:
-                return out
-            table = p[i] & 31
-            i += 2
-        else:
-            if i >= n:
-                return out
-            table = p[i] & 7
-            i += 3
-        if i >= n:
+        # bytes of VEX and EVEX before the opcode; the map is told by the second (C5 has but one map)
+        if i + (1 if opcode == 0xC5 else (2 if opcode == 0xC4 else 3)) >= n:
             return out
+        out.table = 1
+        flags = 1 if opcode == 0xC5 else (p[i] & 31 if opcode == 0xC4 else p[i] & 7)
+        i += 1 if opcode == 0xC5 else (2 if opcode == 0xC4 else 3)
+        sib = opcode
         opcode = p[i]
         i += 1
-        flags = MODRM
-        if table == 1 and opcode == 0x77 and p[i - 3] == 0xC5:
+        if flags == 1 and opcode == 0x77 and sib != 0x62:
             flags = 0
-        elif table == 3 or (table == 1 and (
+        elif flags == 3 or (flags == 1 and (
             0x70 <= opcode <= 0x73 or opcode == 0xC2 or 0xC4 <= opcode <= 0xC6
         )):
             flags = MODRM | IMM8
+        else:
+            flags = MODRM
     elif opcode == 0x0F:
-        if i >= n:
+        if i + 1 >= n and (i >= n or p[i] == 0x38 or p[i] == 0x3A):
             return out
         opcode = p[i]
         i += 1
-        table = 2
+        out.table = 2
         if opcode == 0x38 or opcode == 0x3A:
             flags = MODRM | (IMM8 if opcode == 0x3A else 0)
+            out.table = opcode
+            opcode = p[i]
             i += 1
-            opcode = 0
         else:
             flags = TWO[opcode]
     else:
-        table = 0
         flags = ONE[opcode]
-    if flags & BAD or i > n:
+    out.opcode = opcode
+    if flags & BAD:
         return out
     if flags & MODRM:
         if i >= n:
             return out
         modrm = p[i]
         i += 1
-        rm = modrm & 7
-        out.reg = (modrm >> 3 & 7) | (rex << 1 & 8)
-        if modrm >> 6 != 3:
-            if rm == 4:
+        out.has_modrm = 1
+        out.mod = modrm >> 6
+        out.group = modrm >> 3 & 7
+        out.reg = out.group | (rex << 1 & 8)
+        out.rm = modrm & 7 | (rex << 3 & 8)
+        if out.mod != 3:
+            out.base = out.rm
+            if modrm & 7 == 4:
                 if i >= n:
                     return out
-                if modrm >> 6 == 0 and p[i] & 7 == 5:
-                    i += 4
+                sib = p[i]
                 i += 1
-            elif modrm >> 6 == 0 and rm == 5:
-                rip = 1
+                out.index = (sib >> 3 & 7) != 4 or rex & 2 != 0
+                out.base = sib & 7 | (rex << 3 & 8)
+                if out.mod == 0 and sib & 7 == 5:
+                    out.base = -1
+                    i += 4
+            elif out.mod == 0 and modrm & 7 == 5:
+                if i + 4 > n:
+                    return out
+                out.base = RIP
+                memcpy(&d32, p + i, 4)
+                i += 4
+            if out.mod == 1:
+                if i >= n:
+                    return out
+                out.offset = <int8_t>p[i]
+                i += 1
+            elif out.mod == 2:
                 if i + 4 > n:
                     return out
                 memcpy(&d32, p + i, 4)
+                out.offset = d32
                 i += 4
-            if modrm >> 6 == 1:
-                i += 1
-            elif modrm >> 6 == 2:
-                i += 4
-        if flags & GROUP3 and (modrm >> 3 & 7) > 1:
+        if flags & GROUP3 and out.group > 1:
             flags &= ~(IMM8 | IMM_Z)
     if flags & (IMM8 | REL8):
         imm += 1
     if flags & IMM16:
         imm += 2
     if flags & IMM_Z:
-        imm += 2 if wide66 and not rex & 8 else 4
+        imm += 2 if narrow and not out.wide else 4
     if flags & IMM_V:
-        imm += 8 if rex & 8 else (2 if wide66 else 4)
+        imm += 8 if out.wide else (2 if narrow else 4)
     if flags & MOFFS:
         imm += 8
     if flags & REL32:
@@ -219,17 +222,22 @@ cdef Instruction decode(const uint8_t *p, int64_t n) noexcept nogil:
         return out
     if flags & REL32:
         memcpy(&d32, p + i, 4)
-        rel = 1
+        out.displacement = d32
+        out.relative = 1
+    elif flags & REL8:
+        out.displacement = <int8_t>p[i]
+        out.relative = 1
+    if not flags & MODRM:
+        out.rm = opcode & 7 | (rex << 3 & 8)
     i += imm
     out.length = <int>i
-    out.displacement = d32
-    if rel:
-        if table == 0:
-            out.op = OP_CALL if opcode == 0xE8 else OP_JUMP
-    elif rip:
+    if flags & REL32 and out.table == 0:
+        out.op = OP_CALL if opcode == 0xE8 else OP_JUMP
+    elif out.base == RIP:
+        out.displacement = d32
         out.op = OP_OTHER
-        if not vex and table == 0 and not wide66:
-            out.size = 8 if rex & 8 else 4
+        if out.table == 0 and not narrow:
+            out.size = 8 if out.wide else 4
             if opcode == 0x8D:
                 out.op = OP_LEA
             elif opcode == 0x8B:

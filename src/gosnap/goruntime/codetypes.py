@@ -1,0 +1,181 @@
+"""Types of variables from the code that uses them, in a program without DWARF.
+
+The compiler hands a type's descriptor to newobject, makeslice, mapassign and the like, and a method's first
+argument is its receiver; so the code that stores a new object in a variable, looks a key up in it or calls a
+method of it tells the variable's type (_kernels/codefacts.pyx).
+"""
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from gosnap._kernels.codefacts import CodeFacts
+from gosnap.goruntime.funcnames import FunctionNames
+
+if TYPE_CHECKING:
+    from gosnap.goruntime.program import GoProgram
+
+U64 = npt.NDArray[np.uint64]
+I64 = npt.NDArray[np.int64]
+
+POINTER, ARRAY, MAP, CHAN = 3, 4, 5, 6
+_HOLDS, _IS, _CLOSURE, _RESULT, _SLOT = 1, 2, 3, 4, 5
+_NEW, _NEW_SECOND, _MAKE_SLICE, _GROW, _MAKE_MAP, _USE_MAP, _MAKE_CHAN, _BARRIER, _NEVER = range(1, 10)
+_ROLES = {
+    **{"runtime.newobject": _NEW, "runtime.makeslice": _MAKE_SLICE, "runtime.makeslice64": _MAKE_SLICE},
+    **{"runtime.makeslicecopy": _MAKE_SLICE, "runtime.growslice": _GROW, "runtime.growsliceBuf": _GROW},
+    **{"runtime.growsliceNoAlias": _GROW, "runtime.growsliceBufNoAlias": _GROW},
+    **{"runtime.makemap": _MAKE_MAP, "runtime.makemap64": _MAKE_MAP},
+    **{"runtime.makechan": _MAKE_CHAN, "runtime.makechan64": _MAKE_CHAN},
+    **{"runtime.gopanic": _NEVER, "runtime.throw": _NEVER, "runtime.fatal": _NEVER},
+}
+_PREFIXES = (
+    ("runtime.gcWriteBarrier", _BARRIER),
+    ("runtime.goPanic", _NEVER),
+    # malloc for one size class (Go >= 1.26): size, type, whether to clear
+    *(("runtime.mallocgcSmall", _NEW_SECOND), ("runtime.mallocgcTiny", _NEW_SECOND)),
+    *((f"runtime.map{n}", _USE_MAP) for n in ("access1", "access2", "assign", "delete", "clear", "iterinit")),
+    ("runtime.mapIterStart", _USE_MAP),
+)
+_RETURNS = ("runtime.panicCheck", "runtime.panicwrap")
+_METHOD = re.compile(r"(.*)\.\(\*([^().\[\]]+)\)\.[^().\[\]-]+")
+_ROUNDS = 4
+"""How often what functions return is fed back."""
+_KIND_ARRAY = 17
+_FACT = np.dtype(
+    {
+        "names": ["where", "value", "offset", "fact", "kind"],
+        "formats": ["<u8", "<i8", "<i8", "u1", "u1"],
+        "offsets": [0, 8, 16, 24, 25],
+        "itemsize": 32,
+    }
+)
+Held = tuple[int, int]
+"""(POINTER, ARRAY, MAP or CHAN; address of the type)."""
+
+
+@dataclass
+class Facts:
+    """``holds``: address of a variable -> what it holds, each that the code says. ``is_``: address -> types
+    that a variable there is of. ``closures``: entry of a function -> the types of its closures."""
+
+    holds: dict[int, set[Held]] = field(default_factory=dict)
+    is_: dict[int, set[int]] = field(default_factory=dict)
+    closures: dict[int, set[int]] = field(default_factory=dict)
+
+
+class CodeTypes:
+    """The code of a program and the types that it names. ``types``: addresses of the descriptors -> (name,
+    kind)."""
+
+    def __init__(self, program: "GoProgram", types: dict[int, tuple[str, int]]) -> None:
+        self.program = program
+        self._types = types
+        self.functions = FunctionNames(program)
+
+    @cached_property
+    def _kernel(self) -> CodeFacts:
+        entry = self.functions.entry
+        names = list(self.functions.names())
+        module = self.program.modules[0]
+        code = self.program.code(int(entry[0]), int(entry[-1]))
+        kernel = CodeFacts(
+            code,
+            int(entry[0]),
+            np.ascontiguousarray(entry, np.uint64),
+            np.array([_role(n) for n in names], np.uint8),
+            np.array(sorted(self._types), np.uint64),
+            np.array([b for pair in module.variables for b in pair], np.uint64),
+        )
+        by_name: dict[str, int] = {}
+        for address, (name, _) in self._types.items():
+            by_name.setdefault(name, address)
+        kernel.receivers(np.array([_receiver(n, by_name) for n in names], np.int64))
+        return kernel
+
+    def _run(self, functions: I64, watched: U64) -> npt.NDArray[np.void]:
+        return np.frombuffer(self._kernel.run(functions, watched), _FACT)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What all of the code says."""
+        everything, nothing = np.arange(len(self.functions.entry) - 1), np.zeros(0, np.uint64)
+        known: dict[int, Held] = {}
+        rows = self._run(everything, nothing)
+        for _ in range(_ROUNDS):
+            found = self._results(rows)
+            if found == known:
+                break
+            known = found
+            kind, of = np.zeros(len(everything), np.uint8), np.zeros(len(everything), np.int64)
+            for row, (k, t) in known.items():
+                kind[row], of[row] = k, t
+            self._kernel.results(kind, of)
+            rows = self._run(everything, nothing)
+        out = Facts()
+        wanted = rows[rows["fact"] != _RESULT][["fact", "where", "kind", "value"]]
+        for fact, where, kind_, value in np.unique(wanted).tolist():
+            if fact == _HOLDS:
+                out.holds.setdefault(where, set()).add((kind_, value))
+            elif fact == _IS:
+                out.is_.setdefault(where, set()).add(value)
+            elif fact == _CLOSURE:
+                out.closures.setdefault(where, set()).add(value)
+        return out
+
+    def _results(self, rows: npt.NDArray[np.void]) -> dict[int, Held]:
+        """The first result of each function of which all returns that tell anything tell the same."""
+        told: dict[int, set[Held]] = {}
+        silent: set[int] = set()
+        for where, kind, value in np.unique(
+            rows[rows["fact"] == _RESULT][["where", "kind", "value"]]
+        ).tolist():
+            if POINTER <= kind <= CHAN:
+                told.setdefault(where, set()).add((kind, value))
+            elif kind != 1:
+                silent.add(where)
+        out = {}
+        for where, held in told.items():
+            if len(held) == 1:
+                (one,) = held
+                # a slice of a new array begins like a pointer to it
+                array = one[0] == POINTER and self._types[one[1]][1] == _KIND_ARRAY
+                if not array or where not in silent:
+                    out[where] = one
+        return out
+
+    def slots(self, pcs: U64) -> dict[int, list[tuple[int, int, int]]]:
+        """Of each of these pcs: (offset from the stack pointer, kind, address of the type) of words of the
+        frame."""
+        _ = self.facts  # what functions return
+        entry = self.functions.entry
+        rows = np.unique(np.searchsorted(entry, pcs, side="right").astype(np.int64) - 1)
+        rows = rows[(rows >= 0) & (rows < len(entry) - 1)]
+        out: dict[int, list[tuple[int, int, int]]] = {}
+        found = self._run(rows, np.unique(pcs))
+        for where, offset, kind, value in found[found["fact"] == _SLOT][
+            ["where", "offset", "kind", "value"]
+        ].tolist():
+            out.setdefault(where, []).append((offset, kind, value))
+        return out
+
+
+def _role(name: str) -> int:
+    if not name.startswith("runtime."):
+        return 0
+    if name in _ROLES:
+        return _ROLES[name]
+    for prefix, role in _PREFIXES:
+        if name.startswith(prefix):
+            return role
+    return _NEVER if name.startswith("runtime.panic") and not name.startswith(_RETURNS) else 0
+
+
+def _receiver(name: str, by_name: dict[str, int]) -> int:
+    """The type that a method's receiver points at; 0 for what is no method of a pointer."""
+    found = _METHOD.fullmatch(name) if "(*" in name else None
+    return by_name.get(f"{found[1]}.{found[2]}", 0) if found else 0
