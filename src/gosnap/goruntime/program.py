@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gosnap.binary.elf import ElfFile
     from gosnap.binary.types import TypeTable
     from gosnap.goruntime.locate import Locator
+    from gosnap.goruntime.statictypes import StaticTypes
     from gosnap.target.image import Image
 
 PT_LOAD = 1
@@ -96,8 +97,11 @@ class GoProgram:
     @cached_property
     def types(self) -> "TypeTable":
         """Go's static types, by DWARF; without it, the types that the running program has descriptors of."""
-        if self._dwarf is not None:
-            return self._dwarf.types
+        return self._dwarf.types if self._dwarf is not None else self.static.table
+
+    @cached_property
+    def static(self) -> "StaticTypes":
+        """What the program's own descriptors and its code say of types."""
         from gosnap.goruntime.statictypes import static_types
 
         return static_types(self)

@@ -16,7 +16,11 @@ from gosnap.binary.dwarf import Closures
 from gosnap.binary.names import Names
 from gosnap.binary.types import TypeTable
 from gosnap.errors import GosnapError, ReadError
-from gosnap.goruntime.funcnames import FunctionNames
+from gosnap.goruntime.codetypes import ARRAY as ARRAY_OF
+from gosnap.goruntime.codetypes import CHAN as CHAN_OF
+from gosnap.goruntime.codetypes import MAP as MAP_OF
+from gosnap.goruntime.codetypes import POINTER as POINTER_TO
+from gosnap.goruntime.codetypes import CodeTypes, Held
 
 if TYPE_CHECKING:
     from gosnap.goruntime.program import GoProgram
@@ -46,27 +50,53 @@ _MOST_ITEMS = 1 << 16
 _MOST_NAME = 1 << 14
 
 
-def static_types(program: "GoProgram") -> TypeTable:
-    """The types of the first module as a type table; see ``TypeTable``.
+@dataclass
+class StaticTypes:
+    """``table``: one row per descriptor, and some for structures of the runtime. ``variables``: rows of what
+    the code says that package variables are, by run-time address. ``captured``: by entry of a function the
+    row of the structure that a closure of it is."""
 
-    GosnapError where there are none, or where what typelinks lists is not among what was found.
-    """
-    return _Builder(program).table()
+    table: TypeTable
+    variables: dict[int, int]
+    captured: dict[int, int]
+    code: CodeTypes
+    _rows: dict[tuple[int, int], int]
+
+    def row(self, kind: int, address: int) -> int:
+        """The row of what a word holds that the code tells of (``codetypes``); 0 for none."""
+        return self._rows.get((POINTER_TO if kind == ARRAY_OF else kind, address), 0)
+
+
+def static_types(program: "GoProgram") -> StaticTypes:
+    """The types of the first module. GosnapError where there are none, or where what the program lists of
+    them is not among what was found."""
+    return _Builder(program).build()
 
 
 def functions(program: "GoProgram") -> Closures:
-    """All functions of the first module; what closures capture is not known without DWARF."""
-    found = FunctionNames(program)
-    entry = found.entry - np.uint64(program.bias)
-    nothing = np.zeros(0, np.int64)
+    """All functions of the first module, and what closures capture as far as the code tells."""
+    static = program.static
+    found, table = static.code.functions, static.table
+    entry = found.entry
+    count, offsets, rows, names = np.zeros(len(entry), np.int64), [], [], []
+    for i, row in sorted((int(np.searchsorted(entry, pc)), row) for pc, row in static.captured.items()):
+        # the first field is the function's address
+        first, end = int(table.field_start[row]) + 1, int(table.field_start[row + 1])
+        if i >= len(entry) - 1 or end <= first:
+            continue
+        count[i + 1] = end - first
+        offsets += table.field_offset[first:end].tolist()
+        rows += table.field_type[first:end].tolist()
+        names += [table.field_name[k] for k in range(first, end)]
+    linked = entry - np.uint64(program.bias)
     return Closures(
-        pc=entry[:-1].astype(np.uint64),
-        end=entry[1:].astype(np.uint64),
+        pc=linked[:-1].astype(np.uint64),
+        end=linked[1:].astype(np.uint64),
         name=found.names(),
-        start=np.zeros(len(entry), np.int64),
-        offset=nothing,
-        type=nothing.astype(np.int32),
-        capture_name=Names.of([]),
+        start=np.cumsum(count),
+        offset=np.array(offsets, np.int64),
+        type=np.array(rows, np.int32),
+        capture_name=Names.of(names),
     )
 
 
@@ -259,8 +289,82 @@ class _Builder:
         self._text: dict[int, str] = {}
         self.map_type = map_type(program)
 
-    def table(self) -> TypeTable:
+    def build(self) -> StaticTypes:
         """All of it."""
+        self._describe()
+        base = self.d.base
+        types = {base + at: (self.rows[row].name, self.rows[row].kind) for at, row in self.row_of.items()}
+        code = CodeTypes(self.program, types)
+        variables = self._variables(code)
+        captured = {
+            entry: self._at(next(iter(of)))
+            for entry, of in code.facts.closures.items()
+            if len(of) == 1 and self._is_closure(self._at(next(iter(of))))
+        }
+        rows = {(MAP_OF, a): self.row_of[a - base] for a, (_, kind) in types.items() if kind == MAP}
+        rows |= {(CHAN_OF, a): self.row_of[a - base] for a, (_, kind) in types.items() if kind == CHAN}
+        for address, (name, _) in types.items():
+            if name not in _INTERNAL:
+                rows[POINTER_TO, address] = self._pointer(self.row_of[address - base])
+        return StaticTypes(self._columns(), variables, captured, code, rows)
+
+    def _at(self, address: int) -> int:
+        """The row of the descriptor at an address."""
+        return self.row_of[address - self.d.base]
+
+    def _is_closure(self, row: int) -> bool:
+        """Whether a type is what the compiler makes of a closure: a function's address and what is
+        captured."""
+        fields = self.rows[row].fields
+        return self.rows[row].kind == STRUCT and bool(fields) and fields[0][0] in ("F", ".F")
+
+    def _variables(self, code: CodeTypes) -> dict[int, int]:
+        out: dict[int, int] = {}
+        for address, held in code.facts.holds.items():
+            row = self._held(held)
+            if row:
+                out[address] = row
+        for address, of in code.facts.is_.items():
+            out[address] = max((self._at(t) for t in of), key=lambda row: self.rows[row].size)
+        return out
+
+    def _held(self, held: set[Held]) -> int:
+        """The row of a variable that holds all of these; 0 where they contradict each other."""
+        known = {(kind, self._at(t)) for kind, t in held if self.rows[self._at(t)].name not in _INTERNAL}
+        if not known:
+            return 0
+        kinds = {kind for kind, _ in known}
+        rows = sorted((row for _, row in known), key=lambda row: self.rows[row].size)
+        if kinds <= {POINTER_TO} and all(self._is_closure(row) for row in rows):
+            return self._function()
+        if kinds <= {POINTER_TO, ARRAY_OF} and ARRAY_OF in kinds:
+            elems = {row if kind == ARRAY_OF else self.rows[row].elem for kind, row in known}
+            return self._slice(elems.pop()) if len(elems) == 1 else 0
+        if kinds == {POINTER_TO}:
+            # the larger one begins with the smaller
+            whole = rows[-1]
+            return self._pointer(whole) if all(row in self._heads(whole) for row in rows) else 0
+        return rows[0] if len(rows) == 1 else 0
+
+    def _heads(self, row: int) -> set[int]:
+        """A type, and those of what it begins with."""
+        out: set[int] = set()
+        while row and row not in out:
+            out.add(row)
+            r = self.rows[row]
+            row = r.elem if r.kind == ARRAY else r.fields[0][2] if r.fields and r.fields[0][1] == 0 else 0
+        return out
+
+    def _function(self) -> int:
+        """The row of a function of which no more is known."""
+        return self._named[FUNCTION] if FUNCTION in self._named else self._add(_Row(FUNC, 8, FUNCTION))
+
+    def _slice(self, elem: int) -> int:
+        name = "[]" + self.rows[elem].name
+        return self._named[name] if name in self._named else self._add(_Row(SLICE, 24, name, elem=elem))
+
+    def _describe(self) -> None:
+        """The rows of the descriptors, and of what belongs to them."""
         for at in self.d.at.tolist():
             self.rows.append(self._read(at))
         for at, row in self.row_of.items():
@@ -276,7 +380,9 @@ class _Builder:
                 self._chan(i)
         self._add(_Row(INTERFACE, 16, EMPTY, iface=1))
         self._add(_Row(INTERFACE, 16, METHODS, iface=2))
-        return self._columns()
+        for name in ("runtime.g", "runtime.p", "sync.Pool"):
+            if name in self._named:
+                self._slice(self._pointer(self._named[name]))
 
     # ------------------------------------------------------------------ descriptors
 
@@ -440,14 +546,19 @@ class _Builder:
             self._pointers[elem] = self._add(_Row(POINTER, 8, "*" + self.rows[elem].name, elem=elem))
         return self._pointers[elem]
 
-    def _like(self, name: str, struct: str, types: dict[str, int]) -> int:
-        """A structure of the runtime with some of its fields of these types, the others numbers."""
+    def _like(self, name: str, struct: str, types: dict[str, int], place: int = 0) -> int:
+        """A structure of the runtime with some of its fields of these types, the others numbers; a new row,
+        or in the place of one."""
         lay = self.program.layouts
         row = _Row(STRUCT, lay.size(struct), name)
         for f, found in sorted(lay.fields(struct).items(), key=lambda item: item[1].offset):
             if "." not in f:
                 row.fields.append((f, found.offset, types.get(f) or self._number(found.size), 0))
-        return self._add(row)
+        if not place:
+            return self._add(row)
+        self.rows[place] = row
+        self._named.setdefault(name, place)
+        return place
 
     def _map(self, row: int) -> None:
         """The structures behind a map type, as DWARF has them (cmd/link/internal/ld/dwarf.go)."""
@@ -482,15 +593,14 @@ class _Builder:
         known = self._named.get(f"hchan{arguments}")
         if known is None:
             # a channel's type is its elem's, whatever its direction
-            sudog = self._add(_Row(STRUCT, 0, f"sudog{arguments}"))
+            sudog = self._add(_Row(STRUCT, 0, ""))
             pointer = self._pointer(sudog)
             fields = dict.fromkeys(("next", "prev", "parent", "waitlink", "waittail"), pointer)
             if elem:
                 fields["elem"] = self._pointer(elem)
             if g := self._named.get("*runtime.g"):
                 fields["g"] = g
-            like = self._like(f"sudog{arguments}", "runtime.sudog", fields)
-            self.rows[sudog] = self.rows[like]
+            self._like(f"sudog{arguments}", "runtime.sudog", fields, sudog)
             queue = self._like(f"waitq{arguments}", "runtime.waitq", {"first": pointer, "last": pointer})
             known = self._like(f"hchan{arguments}", "runtime.hchan", {"recvq": queue, "sendq": queue})
         self.rows[row].impl = known
@@ -524,5 +634,13 @@ def _escaped(path: str) -> str:
     return head + slash + last.replace("%", "%25").replace(".", "%2e").replace('"', "%22")
 
 
-EMPTY, METHODS = "runtime.eface", "runtime.iface"
-"""Names of the rows for an interface without methods, and one with some, of which no more is known."""
+EMPTY, METHODS, FUNCTION = "runtime.eface", "runtime.iface", "func"
+"""Names of the rows for an interface without methods, one with some, and a function, of which no more is
+known."""
+_INTERNAL = frozenset(
+    {
+        *("internal/runtime/maps.Map", "internal/runtime/maps.table", "runtime.hmap", "runtime.bmap"),
+        *("runtime.hchan", "runtime.timeTimer"),
+    }
+)
+"""What the runtime's own code calls maps, channels and timers: their types say more."""

@@ -32,24 +32,38 @@ def variable_words(program: GoProgram) -> Globals:
     types = program.types
     rows: dict[int, int] = {}
     empty, methods = (types.type_by_name(n) or 0 for n in (EMPTY, METHODS))
-    for address, _ in pointer_words(program):
-        before = address - np.uint64(8)
+    for words, _ in pointer_words(program):
+        before = words - np.uint64(8)
         first = _words_at(program, before)
         kind = interface_kinds(program, first)
-        at = np.where(kind > 0, before, address)
-        row = np.choose(kind, (0, empty, methods))
-        rows.update(zip(at.tolist(), row.tolist(), strict=True))
+        at = np.where(kind > 0, before, words)
+        rows.update(zip(at.tolist(), np.choose(kind, (0, empty, methods)).tolist(), strict=True))
+    said = program.static.variables
+    for address, row in said.items():
+        # an interface tells the type itself, and need not hold what it holds now for ever
+        if not rows.get(address) and not rows.get(address - 8):
+            rows[address] = row
     for symbol, name in KNOWN.items():
-        found, row = program.address(symbol), types.type_by_name(name)
-        if found is not None and row is not None:
-            rows[found] = row
-    order = sorted(rows)
+        found, known = program.address(symbol), types.type_by_name(name)
+        if found is not None and known is not None:
+            rows[found] = known
+    order = _apart(sorted(rows), rows, types.size)
     name_of = _Namer(program)
     return Globals(
         np.array(order, np.uint64) - np.uint64(program.bias),
         np.array([rows[a] for a in order], np.int32),
         Names.of([name_of(a) for a in order]),
     )
+
+
+def _apart(order: list[int], rows: dict[int, int], size: npt.NDArray[np.int64]) -> list[int]:
+    """Those that do not lie in another before them."""
+    out, end = [], 0
+    for address in order:
+        if address >= end:
+            out.append(address)
+            end = address + int(size[rows[address]])
+    return out
 
 
 def _words_at(program: GoProgram, addresses: U64) -> U64:

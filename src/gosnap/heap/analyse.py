@@ -19,6 +19,7 @@ from gosnap.goruntime.arenas import arena_bitmaps
 from gosnap.goruntime.program import GoProgram
 from gosnap.goruntime.roots import Roots, read_roots
 from gosnap.goruntime.slotnames import SlotNames, name_slots
+from gosnap.goruntime.slottypes import type_slots
 from gosnap.goruntime.spans import Spans, build_heap, enumerate_objects, kernel_space, read_spans
 from gosnap.heap.objtypes import TypeRow, name_rows, runtime_types, type_objects
 from gosnap.heap.ownership import Ownership, find_ownership
@@ -157,13 +158,13 @@ def analyse(
 
 
 def _roots(program: GoProgram, spans: Spans) -> tuple[Roots | None, SlotNames | None]:
-    """The roots, and what DWARF says of those on stacks; None where they cannot be read."""
+    """The roots, and what DWARF or the code says of those on stacks; None where they cannot be read."""
     try:
         roots = read_roots(program, spans)
     except GosnapError as e:
         program.image.notes.append(f"live objects are not told from garbage: {e.message}")
         return None, None
-    return roots, name_slots(program, roots) if program.has_dwarf else None
+    return roots, name_slots(program, roots) if program.has_dwarf else type_slots(program, roots)
 
 
 def _owners(
