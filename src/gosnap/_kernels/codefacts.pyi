@@ -21,8 +21,8 @@ class CodeFacts:
     ``entry``: u64[n + 1], first addresses of its functions, sorted, and behind them the end. ``role``: u8[n],
     what a function is to its callers: 0 nothing special; 1 returns a new value of the type in the first
     argument, 2 in the second; 3 returns an array of such, 4 of the type in the fifth; 5 a map of the type, 6
-    uses a map (type, map, …), 7 a channel; 8 changes no register; 9 does not return. ``types``: addresses of
-    all types, sorted. ``ranges``: bounds of package variables. ValueError where columns differ in length or
+    uses a map (type, map, …), 7 a channel; 8 changes no register; 9 does not return; 10 a method of a generic
+    type (receiver, dictionary, …). ``types``: addresses of all types, sorted. ``ranges``: bounds of package variables. ValueError where columns differ in length or
     functions lie outside.
     """
 
@@ -39,10 +39,13 @@ class CodeFacts:
         """Go through functions (rows of ``entry``); rows of 32 bytes, one per fact.
 
         where u64, value i64 (a type's address), offset i64, fact u8, kind u8 (3 a pointer to the type, 4 to
-        several, 5 a map, 6 a channel of the type; 0 unknown, 1 zero, others for results only), padding.
+        several, 5 a map, 6 a channel of the type, 10 into an array of such; 0 unknown, 1 zero, others for
+        results only), padding.
 
         ``fact``: 1 the variable at ``where`` holds such; 2 the variable is of the type; 3 a closure of the
         function at ``where`` is of the type; 4 function ``where`` (a row) returns such; 5 at the pc
-        ``where``, one of ``watched`` (sorted), the frame's word at stack pointer plus ``offset`` holds such.
+        ``where``, one of ``watched`` (sorted), the frame's word at stack pointer plus ``offset`` holds such; 6
+        the variable is, or with kind 3 points at, the receiver of the generic method in row ``value``, and
+        ``offset`` is the address of its dictionary.
         ValueError for a row that is not there. MemoryError.
         """

@@ -30,6 +30,8 @@ cdef enum:
     GLOBAL = 7        # the address of a package variable
     LOADED = 8        # what a package variable holds
     CODE = 9          # the address of a function
+    INSIDE = 10       # the address of something in an array of the type
+    ADDRESS = 11      # any other
     # what a function does to its caller's registers
     OTHER = 0
     NEW = 1           # returns a pointer to the type in AX
@@ -41,12 +43,14 @@ cdef enum:
     MAKE_CHAN = 7
     BARRIER = 8       # keeps all registers
     NEVER = 9         # does not return
+    GENERIC = 10      # a method of a generic type: a pointer to it in AX, a dictionary in BX
     # facts
     FACT_HOLDS = 1
     FACT_IS = 2
     FACT_CLOSURE = 3
     FACT_RESULT = 4
     FACT_SLOT = 5
+    FACT_GENERIC = 6
     MAX_PASSES = 24
     MAX_TARGETS = 1 << 14
 
@@ -122,7 +126,27 @@ cdef Word slot(const State *s, int64_t at) noexcept nogil:
 
 
 cdef inline bint is_pointer(const Word *w) noexcept nogil:
-    return w.kind >= POINTER and w.kind <= CHAN
+    return POINTER <= w.kind <= CHAN or w.kind == INSIDE
+
+
+cdef inline bint within(const Word *w) noexcept nogil:
+    return w.kind == ARRAY or w.kind == INSIDE
+
+
+cdef void moved(State *s, int reg, const Word *a, const Word *b) noexcept nogil:
+    """A register is the sum of two words."""
+    cdef Word out
+    out.kind = UNKNOWN
+    out.value = 0
+    if within(a):
+        out = a[0]
+        out.kind = INSIDE
+    elif within(b):
+        out = b[0]
+        out.kind = INSIDE
+    forget(s, reg)
+    if reg != SP:
+        s.regs[reg] = out
 
 
 cdef Word common(const Word *a, const Word *b) noexcept nogil:
@@ -130,6 +154,8 @@ cdef Word common(const Word *a, const Word *b) noexcept nogil:
     cdef Word none
     if a.kind == b.kind and a.value == b.value:
         return a[0]
+    if within(a) and within(b) and a.value == b.value:
+        return a[0] if a.kind == INSIDE else b[0]
     if a.kind == ZERO and is_pointer(b):
         return b[0]
     if b.kind == ZERO and is_pointer(a):
@@ -283,7 +309,7 @@ cdef class CodeFacts:
         elif self.function_at(target) >= 0:
             out.kind = CODE
         else:
-            out.value = 0
+            out.kind = ADDRESS
         return out
 
     cdef bint is_variable(self, uint64_t target) noexcept nogil:
@@ -305,6 +331,8 @@ cdef class CodeFacts:
         if final and f >= 0:
             if role == MAP_USE and ax.kind == TYPE and bx.kind == LOADED:
                 self.add(FACT_HOLDS, MAP, <uint64_t>bx.value, ax.value, 0)
+            elif role == GENERIC and bx.kind == ADDRESS and (ax.kind == LOADED or ax.kind == GLOBAL):
+                self.add(FACT_GENERIC, POINTER if ax.kind == LOADED else 0, <uint64_t>ax.value, f, bx.value)
             elif self.first[f].kind == POINTER and ax.kind == LOADED:
                 self.add(FACT_HOLDS, POINTER, <uint64_t>ax.value, self.first[f].value, 0)
             elif self.first[f].kind == POINTER and ax.kind == GLOBAL:
@@ -338,9 +366,9 @@ cdef class CodeFacts:
         s.regs[AX] = out
 
     cdef void stored(self, State *s, const Instruction *c, uint64_t next, bint final) noexcept nogil:
-        """mov [m], r with 64 bits."""
+        """mov [m], r or xchg [m], r with 64 bits."""
         cdef Word word = s.regs[c.reg]
-        cdef uint64_t target
+        cdef uint64_t target = 0
         if c.base == SP and not c.index:
             put(s, c.offset, word)
             return
@@ -348,6 +376,9 @@ cdef class CodeFacts:
             return
         if c.base == RIP:
             target = next + <uint64_t>c.displacement
+        elif c.base >= 0 and not c.index and s.regs[c.base].kind == GLOBAL:
+            target = <uint64_t>(s.regs[c.base].value + c.offset)
+        if target:
             if is_pointer(&word) and self.is_variable(target):
                 self.add(FACT_HOLDS, word.kind, target, word.value, 0)
         elif c.base >= 0 and not c.index and c.offset == 0 and word.kind == CODE:
@@ -373,7 +404,11 @@ cdef class CodeFacts:
                     s.regs[c.rm].kind = ZERO
                     s.regs[c.rm].value = 0
                     return
-                if low < 2:
+                if op == 0x01 and c.wide and c.mod == 3:
+                    moved(s, c.rm, &s.regs[c.rm], &s.regs[c.reg])
+                elif op == 0x03 and c.wide and c.mod == 3:
+                    moved(s, c.reg, &s.regs[c.reg], &s.regs[c.rm])
+                elif low < 2:
                     writes = True
                 else:
                     forget(s, c.reg)
@@ -387,10 +422,15 @@ cdef class CodeFacts:
             elif op == 0x68 or op == 0x6A or op == 0x9C or op == 0x9D:
                 forget_slots(s)
             elif 0x80 <= op <= 0x83:
+                if c.wide and c.mod == 3 and c.group == 0 and c.rm != SP:
+                    moved(s, c.rm, &s.regs[c.rm], &s.regs[c.rm])
+                    return
                 writes = c.group != 7
             elif op == 0x84 or op == 0x85 or op == 0xA8 or op == 0xA9 or op == 0x90 and c.rm == 0:
                 return
             elif op == 0x86 or op == 0x87:
+                if op == 0x87 and c.wide and c.mod != 3:
+                    self.stored(s, c, next, final)
                 forget(s, c.reg)
                 writes = True
             elif op == 0x89:
@@ -426,6 +466,9 @@ cdef class CodeFacts:
                 word.value = 0
                 if c.wide and c.base == RIP:
                     word = self.address(next + <uint64_t>c.displacement)
+                elif c.wide and 0 <= c.base < REGISTERS and within(&s.regs[c.base]):
+                    word = s.regs[c.base]
+                    word.kind = INSIDE
                 forget(s, c.reg)
                 if c.reg != SP:
                     s.regs[c.reg] = word

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gosnap._kernels.codefacts import CodeFacts
+from gosnap.errors import ReadError
 from gosnap.goruntime.funcnames import FunctionNames
 
 if TYPE_CHECKING:
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 
-POINTER, ARRAY, MAP, CHAN = 3, 4, 5, 6
-_HOLDS, _IS, _CLOSURE, _RESULT, _SLOT = 1, 2, 3, 4, 5
-_NEW, _NEW_SECOND, _MAKE_SLICE, _GROW, _MAKE_MAP, _USE_MAP, _MAKE_CHAN, _BARRIER, _NEVER = range(1, 10)
+POINTER, ARRAY, MAP, CHAN, INSIDE = 3, 4, 5, 6, 10
+_HOLDS, _IS, _CLOSURE, _RESULT, _SLOT, _GENERIC = 1, 2, 3, 4, 5, 6
+_NEW, _NEW_SECOND, _MAKE_SLICE, _GROW, _MAKE_MAP, _USE_MAP, _MAKE_CHAN = range(1, 8)
+_BARRIER, _NEVER, _OF_GENERIC = 8, 9, 10
+
 _ROLES = {
     **{"runtime.newobject": _NEW, "runtime.makeslice": _MAKE_SLICE, "runtime.makeslice64": _MAKE_SLICE},
     **{"runtime.makeslicecopy": _MAKE_SLICE, "runtime.growslice": _GROW, "runtime.growsliceBuf": _GROW},
@@ -43,6 +46,8 @@ _PREFIXES = (
 )
 _RETURNS = ("runtime.panicCheck", "runtime.panicwrap")
 _METHOD = re.compile(r"(.*)\.\(\*([^().\[\]]+)\)\.[^().\[\]-]+")
+_GENERIC_METHOD = re.compile(r"(.*\.\(\*[^().\[\]]+)\[\.\.\.\]\)\.[^().\[\]-]+")
+_MOST_ARGUMENTS = 4
 _ROUNDS = 4
 """How often what functions return is fed back."""
 _KIND_ARRAY = 17
@@ -55,7 +60,7 @@ _FACT = np.dtype(
     }
 )
 Held = tuple[int, int]
-"""(POINTER, ARRAY, MAP or CHAN; address of the type)."""
+"""(POINTER, ARRAY, MAP, CHAN or INSIDE; address of the type)."""
 
 
 @dataclass
@@ -76,11 +81,18 @@ class CodeTypes:
         self.program = program
         self._types = types
         self.functions = FunctionNames(program)
+        self._by_name: dict[str, int] = {}
+        for address, (name, _) in types.items():
+            self._by_name.setdefault(name, address)
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return list(self.functions.names())
 
     @cached_property
     def _kernel(self) -> CodeFacts:
         entry = self.functions.entry
-        names = list(self.functions.names())
+        names = self._names
         module = self.program.modules[0]
         code = self.program.code(int(entry[0]), int(entry[-1]))
         kernel = CodeFacts(
@@ -91,10 +103,7 @@ class CodeTypes:
             np.array(sorted(self._types), np.uint64),
             np.array([b for pair in module.variables for b in pair], np.uint64),
         )
-        by_name: dict[str, int] = {}
-        for address, (name, _) in self._types.items():
-            by_name.setdefault(name, address)
-        kernel.receivers(np.array([_receiver(n, by_name) for n in names], np.int64))
+        kernel.receivers(np.array([_receiver(n, self._by_name) for n in names], np.int64))
         return kernel
 
     def _run(self, functions: I64, watched: U64) -> npt.NDArray[np.void]:
@@ -117,15 +126,44 @@ class CodeTypes:
             self._kernel.results(kind, of)
             rows = self._run(everything, nothing)
         out = Facts()
-        wanted = rows[rows["fact"] != _RESULT][["fact", "where", "kind", "value"]]
-        for fact, where, kind_, value in np.unique(wanted).tolist():
+        wanted = rows[rows["fact"] != _RESULT][["fact", "where", "kind", "value", "offset"]]
+        for fact, where, kind_, value, offset in np.unique(wanted).tolist():
             if fact == _HOLDS:
                 out.holds.setdefault(where, set()).add((kind_, value))
             elif fact == _IS:
                 out.is_.setdefault(where, set()).add(value)
             elif fact == _CLOSURE:
                 out.closures.setdefault(where, set()).add(value)
+            elif fact == _GENERIC and (of := self._instance(value, offset)):
+                if kind_ == POINTER:
+                    out.holds.setdefault(where, set()).add((POINTER, of))
+                else:
+                    out.is_.setdefault(where, set()).add(of)
         return out
+
+    def _instance(self, function: int, dictionary: int) -> int:
+        """The type that the receiver of a generic method points at; 0 where it is not known.
+
+        A dictionary begins with the types that stand for the parameters (cmd/compile/internal/noder,
+        reader.go: readers write typeParamMethodExprs, … behind them).
+        """
+        found = _GENERIC_METHOD.fullmatch(self._names[function])
+        if found is None:
+            return 0
+        package, _, name = found[1].rpartition(".(*")
+        arguments: list[str] = []
+        for i in range(_MOST_ARGUMENTS):
+            try:
+                address = self.program.space.u64(dictionary + 8 * i)
+            except ReadError:
+                return 0
+            if address not in self._types:
+                return 0
+            arguments.append(self._types[address][0])
+            of = self._by_name.get(f"{package}.{name}[{','.join(arguments)}]")
+            if of:
+                return of
+        return 0
 
     def _results(self, rows: npt.NDArray[np.void]) -> dict[int, Held]:
         """The first result of each function of which all returns that tell anything tell the same."""
@@ -134,7 +172,7 @@ class CodeTypes:
         for where, kind, value in np.unique(
             rows[rows["fact"] == _RESULT][["where", "kind", "value"]]
         ).tolist():
-            if POINTER <= kind <= CHAN:
+            if kind in (POINTER, ARRAY, MAP, CHAN):
                 told.setdefault(where, set()).add((kind, value))
             elif kind != 1:
                 silent.add(where)
@@ -166,7 +204,7 @@ class CodeTypes:
 
 def _role(name: str) -> int:
     if not name.startswith("runtime."):
-        return 0
+        return _OF_GENERIC if "[...])." in name and _GENERIC_METHOD.fullmatch(name) else 0
     if name in _ROLES:
         return _ROLES[name]
     for prefix, role in _PREFIXES:

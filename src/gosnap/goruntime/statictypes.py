@@ -18,6 +18,7 @@ from gosnap.binary.types import TypeTable
 from gosnap.errors import GosnapError, ReadError
 from gosnap.goruntime.codetypes import ARRAY as ARRAY_OF
 from gosnap.goruntime.codetypes import CHAN as CHAN_OF
+from gosnap.goruntime.codetypes import INSIDE as INSIDE_OF
 from gosnap.goruntime.codetypes import MAP as MAP_OF
 from gosnap.goruntime.codetypes import POINTER as POINTER_TO
 from gosnap.goruntime.codetypes import CodeTypes, Held
@@ -32,6 +33,7 @@ ARRAY, CHAN, FUNC, INTERFACE, MAP, POINTER, SLICE, STRING, STRUCT, UNSAFE = (
     *(17, 18, 19, 20, 21, 22),
     *(23, 24, 25, 26),
 )
+_LAST_NUMBER = 16
 UINT8, UINT16, UINT32, UINT64 = 8, 9, 10, 11
 _SIZES = {
     **{1: 1, 3: 1, 8: 1, 4: 2, 9: 2, 5: 4, 10: 4, 13: 4, 2: 8, 6: 8, 7: 8, 11: 8, 12: 8, 14: 8, 15: 8},
@@ -333,7 +335,14 @@ class _Builder:
         known = {(kind, self._at(t)) for kind, t in held if self.rows[self._at(t)].name not in _INTERNAL}
         if not known:
             return 0
+        # what is inside of an array of numbers is a number again
+        known = {
+            (ARRAY_OF, row) if kind == INSIDE_OF and self.rows[row].kind <= _LAST_NUMBER else (kind, row)
+            for kind, row in known
+        }
         kinds = {kind for kind, _ in known}
+        if INSIDE_OF in kinds:
+            return 0
         rows = sorted((row for _, row in known), key=lambda row: self.rows[row].size)
         if kinds <= {POINTER_TO} and all(self._is_closure(row) for row in rows):
             return self._function()

@@ -38,10 +38,9 @@ def variable_words(program: GoProgram) -> Globals:
         kind = interface_kinds(program, first)
         at = np.where(kind > 0, before, words)
         rows.update(zip(at.tolist(), np.choose(kind, (0, empty, methods)).tolist(), strict=True))
-    said = program.static.variables
-    for address, row in said.items():
+    for address, row in program.static.variables.items():
         # an interface tells the type itself, and need not hold what it holds now for ever
-        if not rows.get(address) and not rows.get(address - 8):
+        if not rows.get(address) and rows.get(address - 8) not in (empty, methods):
             rows[address] = row
     for symbol, name in KNOWN.items():
         found, known = program.address(symbol), types.type_by_name(name)
