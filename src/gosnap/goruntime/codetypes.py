@@ -46,8 +46,10 @@ _PREFIXES = (
 )
 _RETURNS = ("runtime.panicCheck", "runtime.panicwrap")
 _METHOD = re.compile(r"(.*)\.\(\*([^().\[\]]+)\)\.[^().\[\]-]+")
-_GENERIC_METHOD = re.compile(r"(.*\.\(\*[^().\[\]]+)\[\.\.\.\]\)\.[^().\[\]-]+")
-_MOST_ARGUMENTS = 4
+_GENERIC_METHOD = re.compile(r"([^()\[\]]*)\.\(\*([^().\[\]]+)\[(.*)\]\)\.[^().\[\]-]+")
+_SHAPE = "go.shape."
+_MOST_WORDS = 8
+"""Words of a dictionary that are looked at."""
 _ROUNDS = 4
 """How often what functions return is fed back."""
 _KIND_ARRAY = 17
@@ -144,26 +146,38 @@ class CodeTypes:
     def _instance(self, function: int, dictionary: int) -> int:
         """The type that the receiver of a generic method points at; 0 where it is not known.
 
-        A dictionary begins with the types that stand for the parameters (cmd/compile/internal/noder,
-        reader.go: readers write typeParamMethodExprs, … behind them).
+        The dictionary has the descriptors that the method needs, often that of its receiver
+        (cmd/compile/internal/noder, readerDict). Else the only type will do that has the method's shape: of
+        the others each must have another.
         """
         found = _GENERIC_METHOD.fullmatch(self._names[function])
         if found is None:
             return 0
-        package, _, name = found[1].rpartition(".(*")
-        arguments: list[str] = []
-        for i in range(_MOST_ARGUMENTS):
+        name = f"{found[1]}.{found[2]}["
+        for i in range(_MOST_WORDS):
             try:
                 address = self.program.space.u64(dictionary + 8 * i)
             except ReadError:
-                return 0
-            if address not in self._types:
-                return 0
-            arguments.append(self._types[address][0])
-            of = self._by_name.get(f"{package}.{name}[{','.join(arguments)}]")
-            if of:
-                return of
-        return 0
+                break
+            known = self._types.get(address, ("", 0))[0].removeprefix("*")
+            if known.startswith(name) and _SHAPE not in known:
+                return self._by_name.get(known, 0)
+        shapes = self._shapes.get(name, set())
+        instances = {n for n in self._by_name if n.startswith(name) and _SHAPE not in n}
+        mine = f"{name}{found[3]}]".replace(_SHAPE, "")
+        return self._by_name[mine] if mine in instances and instances <= shapes else 0
+
+    @cached_property
+    def _shapes(self) -> dict[str, set[str]]:
+        """Of each generic type ("main.Stack[") those that are their own shape, by the methods that there
+        are."""
+        out: dict[str, set[str]] = {}
+        for text in self._names:
+            found = _GENERIC_METHOD.fullmatch(text) if "])." in text else None
+            if found is not None:
+                name = f"{found[1]}.{found[2]}["
+                out.setdefault(name, set()).add(f"{name}{found[3]}]".replace(_SHAPE, ""))
+        return out
 
     def _results(self, rows: npt.NDArray[np.void]) -> dict[int, Held]:
         """The first result of each function of which all returns that tell anything tell the same."""
@@ -204,7 +218,7 @@ class CodeTypes:
 
 def _role(name: str) -> int:
     if not name.startswith("runtime."):
-        return _OF_GENERIC if "[...])." in name and _GENERIC_METHOD.fullmatch(name) else 0
+        return _OF_GENERIC if "])." in name and _GENERIC_METHOD.fullmatch(name) else 0
     if name in _ROLES:
         return _ROLES[name]
     for prefix, role in _PREFIXES:

@@ -306,7 +306,7 @@ class _Builder:
         rows = {(MAP_OF, a): self.row_of[a - base] for a, (_, kind) in types.items() if kind == MAP}
         rows |= {(CHAN_OF, a): self.row_of[a - base] for a, (_, kind) in types.items() if kind == CHAN}
         for address, (name, _) in types.items():
-            if name not in _INTERNAL:
+            if _is_telling(name):
                 rows[POINTER_TO, address] = self._pointer(self.row_of[address - base])
         return StaticTypes(self._columns(), variables, captured, code, rows)
 
@@ -323,16 +323,16 @@ class _Builder:
     def _variables(self, code: CodeTypes) -> dict[int, int]:
         out: dict[int, int] = {}
         for address, held in code.facts.holds.items():
-            row = self._held(held)
+            row = self._held(held, address)
             if row:
                 out[address] = row
         for address, of in code.facts.is_.items():
             out[address] = max((self._at(t) for t in of), key=lambda row: self.rows[row].size)
         return out
 
-    def _held(self, held: set[Held]) -> int:
+    def _held(self, held: set[Held], address: int) -> int:
         """The row of a variable that holds all of these; 0 where they contradict each other."""
-        known = {(kind, self._at(t)) for kind, t in held if self.rows[self._at(t)].name not in _INTERNAL}
+        known = {(kind, self._at(t)) for kind, t in held if _is_telling(self.rows[self._at(t)].name)}
         if not known:
             return 0
         # what is inside of an array of numbers is a number again
@@ -349,11 +349,22 @@ class _Builder:
         if kinds <= {POINTER_TO, ARRAY_OF} and ARRAY_OF in kinds:
             elems = {row if kind == ARRAY_OF else self.rows[row].elem for kind, row in known}
             return self._slice(elems.pop()) if len(elems) == 1 else 0
+        whole = self.rows[rows[-1]]
+        if kinds == {POINTER_TO} and whole.kind == ARRAY and self._is_slice(address, whole.length):
+            return self._slice(whole.elem)
         if kinds == {POINTER_TO}:
             # the larger one begins with the smaller
-            whole = rows[-1]
-            return self._pointer(whole) if all(row in self._heads(whole) for row in rows) else 0
+            heads = self._heads(rows[-1])
+            return self._pointer(rows[-1]) if all(row in heads for row in rows) else 0
         return rows[0] if len(rows) == 1 else 0
+
+    def _is_slice(self, address: int, length: int) -> bool:
+        """Whether the words behind a pointer to an array are a length and a capacity in it."""
+        try:
+            used, room = (self.program.space.u64(address + i) for i in (8, 16))
+        except ReadError:
+            return False
+        return used <= room <= length and room > 0
 
     def _heads(self, row: int) -> set[int]:
         """A type, and those of what it begins with."""
@@ -653,3 +664,8 @@ _INTERNAL = frozenset(
     }
 )
 """What the runtime's own code calls maps, channels and timers: their types say more."""
+
+
+def _is_telling(name: str) -> bool:
+    """Whether code that has such a value knows its type: the runtime's own does not, nor does generic code."""
+    return name not in _INTERNAL and "go.shape." not in name
