@@ -35,7 +35,8 @@ def variable_words(program: GoProgram) -> Globals:
     for words, _ in pointer_words(program):
         before = words - np.uint64(8)
         first = _words_at(program, before)
-        kind = interface_kinds(program, first)
+        # the collector does not take an interface's first word for a pointer (cmd/compile/internal/types)
+        kind = np.where(np.isin(before, words), 0, interface_kinds(program, first))
         at = np.where(kind > 0, before, words)
         rows.update(zip(at.tolist(), np.choose(kind, (0, empty, methods)).tolist(), strict=True))
     for address, row in program.static.variables.items():
