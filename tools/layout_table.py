@@ -13,19 +13,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "src"))
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-import gotool
 import numpy as np
 
+import gotool
 from gosnap.binary.dwarf import GoDwarf
 from gosnap.binary.elf import ElfFile
 from gosnap.goruntime.code import operands
 from gosnap.goruntime.layout import Layouts
 from gosnap.goruntime.program import minor_version
 
+ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "src" / "gosnap" / "goruntime" / "layouts.json"
 PROGRAMS = ("types", "profiles", "leaks")
 """Targets that between them link all that is asked for."""
@@ -101,9 +101,7 @@ STRUCTS: dict[str, tuple[str, ...]] = {
         *("used", "seed", "dirPtr", "dirLen", "globalDepth", "globalShift", "writing"),
         *("tombstonePossible", "clearSeq"),
     ),
-    "internal/runtime/maps.table": (
-        *("used", "capacity", "growthLeft", "localDepth", "index", "groups"),
-    ),
+    "internal/runtime/maps.table": (*("used", "capacity", "growthLeft", "localDepth", "index", "groups"),),
     "internal/runtime/maps.groupsReference": ("data", "lengthMask"),
     "internal/abi.MapType": ("Key", "Elem", "Bucket", "Group"),
     "internal/abi.SwissMapType": ("Key", "Elem", "Group"),
@@ -150,7 +148,9 @@ class Built:
         variables = {n: found for n in VARIABLES if (found := self.elf.symbol(n)) is not None}
         starts = np.array(sorted(a for a, _ in variables.values()), np.uint64)
         by_address = {a: (n, size) for n, (a, size) in variables.items()}
-        ranges = [(self._address(n), self._address("e" + n)) for n in ("noptrdata", "data", "bss", "noptrbss")]
+        ranges = [
+            (self._address(n), self._address("e" + n)) for n in ("noptrdata", "data", "bss", "noptrbss")
+        ]
         text, code = self.elf.sections[".text"], self.elf.section(".text")
         out: dict[str, list[tuple[str, int, int]]] = {n: [] for n in variables}
         for name, (address, size) in self.functions.items():

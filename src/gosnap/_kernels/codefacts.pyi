@@ -22,8 +22,8 @@ class CodeFacts:
     what a function is to its callers: 0 nothing special; 1 returns a new value of the type in the first
     argument, 2 in the second; 3 returns an array of such, 4 of the type in the fifth; 5 a map of the type, 6
     uses a map (type, map, …), 7 a channel; 8 changes no register; 9 does not return; 10 a method of a generic
-    type (receiver, dictionary, …). ``types``: addresses of all types, sorted. ``ranges``: bounds of package variables. ValueError where columns differ in length or
-    functions lie outside.
+    type (receiver, dictionary, …). ``types``: addresses of all types, sorted. ``ranges``: bounds of package
+    variables. ValueError where columns differ in length or functions lie outside.
     """
 
     def __init__(
@@ -44,8 +44,7 @@ class CodeFacts:
 
         ``fact``: 1 the variable at ``where`` holds such; 2 the variable is of the type; 3 a closure of the
         function at ``where`` is of the type; 4 function ``where`` (a row) returns such; 5 at the pc
-        ``where``, one of ``watched`` (sorted), the frame's word at stack pointer plus ``offset`` holds such; 6
-        the variable is, or with kind 3 points at, the receiver of the generic method in row ``value``, and
-        ``offset`` is the address of its dictionary.
-        ValueError for a row that is not there. MemoryError.
+        ``where``, one of ``watched`` (sorted), the frame's word at stack pointer plus ``offset`` holds such;
+        6 the variable is, or with kind 3 points at, the receiver of the generic method in row ``value``, and
+        ``offset`` is the address of its dictionary. ValueError for a row that is not there. MemoryError.
         """

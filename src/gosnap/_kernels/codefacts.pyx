@@ -292,7 +292,7 @@ cdef class CodeFacts:
 
     cdef Word address(self, uint64_t target) noexcept nogil:
         """What an address is the address of."""
-        cdef int64_t low = 0, high = self.types.shape[0], mid, i
+        cdef int64_t low = 0, high = self.types.shape[0], mid
         cdef Word out
         out.value = <int64_t>target
         out.kind = UNKNOWN
@@ -654,7 +654,7 @@ cdef class CodeFacts:
         cdef const uint8_t *p = &self.code[<Py_ssize_t>(self.entry[f] - self.base)] if n else NULL
         cdef int32_t *mark
         cdef State *states
-        cdef int i
+        cdef int _
         if n <= 0 or n > MAX_FUNCTION:
             return
         mark = <int32_t *>malloc(<size_t>n * 4)
@@ -671,7 +671,7 @@ cdef class CodeFacts:
             free(mark)
             self.nomem = 1
             return
-        for i in range(MAX_PASSES):
+        for _ in range(MAX_PASSES):
             if not self.sweep(f, p, n, mark, states, watched, False):
                 self.sweep(f, p, n, mark, states, watched, True)
                 break

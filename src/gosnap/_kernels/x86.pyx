@@ -271,7 +271,8 @@ cdef class _Rows:
         return 0
 
 
-cdef int sweep(const uint8_t *p, int64_t n, uint64_t base, _Rows out) noexcept nogil:
+cdef int64_t sweep(const uint8_t *p, int64_t n, uint64_t base, _Rows out) noexcept nogil:
+    """How many bytes were understood; -1 without memory."""
     cdef int64_t at = 0
     cdef Instruction found
     cdef Row row
@@ -279,7 +280,7 @@ cdef int sweep(const uint8_t *p, int64_t n, uint64_t base, _Rows out) noexcept n
     while at < n:
         found = decode(p + at, n - at)
         if found.length == 0:
-            return 0
+            break
         if found.op:
             row.pc = base + <uint64_t>at
             row.target = row.pc + <uint64_t>found.length + <uint64_t>found.displacement
@@ -290,24 +291,24 @@ cdef int sweep(const uint8_t *p, int64_t n, uint64_t base, _Rows out) noexcept n
             if out.add(&row) < 0:
                 return -1
         at += found.length
-    return 0
+    return at
 
 
 def references(const uint8_t[::1] code not None, uint64_t base):
     cdef _Rows out = _Rows()
-    cdef int err = 0
+    cdef int64_t swept = 0
     cdef bytearray raw
     cdef unsigned char[::1] view
     if code.shape[0]:
         with nogil:
-            err = sweep(&code[0], code.shape[0], base, out)
-    if err:
+            swept = sweep(&code[0], code.shape[0], base, out)
+    if swept < 0:
         raise MemoryError("references of machine code")
     raw = bytearray(out.n * <int64_t>sizeof(Row))
     if out.n:
         view = raw
         memcpy(&view[0], out.rows, <size_t>out.n * sizeof(Row))
-    return raw
+    return raw, swept
 
 
 def lengths(const uint8_t[::1] code not None):

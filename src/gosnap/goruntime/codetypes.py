@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from gosnap._kernels.codefacts import CodeFacts
 from gosnap.errors import ReadError
+from gosnap.goruntime.code import calls
 from gosnap.goruntime.funcnames import FunctionNames
 
 if TYPE_CHECKING:
@@ -29,12 +30,21 @@ _NEW, _NEW_SECOND, _MAKE_SLICE, _GROW, _MAKE_MAP, _USE_MAP, _MAKE_CHAN = range(1
 _BARRIER, _NEVER, _OF_GENERIC = 8, 9, 10
 
 _ROLES = {
-    **{"runtime.newobject": _NEW, "runtime.makeslice": _MAKE_SLICE, "runtime.makeslice64": _MAKE_SLICE},
-    **{"runtime.makeslicecopy": _MAKE_SLICE, "runtime.growslice": _GROW, "runtime.growsliceBuf": _GROW},
-    **{"runtime.growsliceNoAlias": _GROW, "runtime.growsliceBufNoAlias": _GROW},
-    **{"runtime.makemap": _MAKE_MAP, "runtime.makemap64": _MAKE_MAP},
-    **{"runtime.makechan": _MAKE_CHAN, "runtime.makechan64": _MAKE_CHAN},
-    **{"runtime.gopanic": _NEVER, "runtime.throw": _NEVER, "runtime.fatal": _NEVER},
+    "runtime.newobject": _NEW,
+    "runtime.makeslice": _MAKE_SLICE,
+    "runtime.makeslice64": _MAKE_SLICE,
+    "runtime.makeslicecopy": _MAKE_SLICE,
+    "runtime.growslice": _GROW,
+    "runtime.growsliceBuf": _GROW,
+    "runtime.growsliceNoAlias": _GROW,
+    "runtime.growsliceBufNoAlias": _GROW,
+    "runtime.makemap": _MAKE_MAP,
+    "runtime.makemap64": _MAKE_MAP,
+    "runtime.makechan": _MAKE_CHAN,
+    "runtime.makechan64": _MAKE_CHAN,
+    "runtime.gopanic": _NEVER,
+    "runtime.throw": _NEVER,
+    "runtime.fatal": _NEVER,
 }
 _PREFIXES = (
     ("runtime.gcWriteBarrier", _BARRIER),
@@ -114,34 +124,54 @@ class CodeTypes:
     @cached_property
     def facts(self) -> Facts:
         """What all of the code says."""
-        everything, nothing = np.arange(len(self.functions.entry) - 1), np.zeros(0, np.uint64)
-        known: dict[int, Held] = {}
-        rows = self._run(everything, nothing)
+        n = len(self.functions.entry) - 1
+        kind, of = np.zeros(n, np.uint8), np.zeros(n, np.int64)
+        todo, parts = np.arange(n), []
+        told: dict[int, Held] = {}
         for _ in range(_ROUNDS):
-            found = self._results(rows)
-            if found == known:
-                break
-            known = found
-            kind, of = np.zeros(len(everything), np.uint8), np.zeros(len(everything), np.int64)
-            for row, (k, t) in known.items():
+            rows = self._run(todo, np.zeros(0, np.uint64))
+            # what was found with less knowledge holds still, but for what a function returns
+            parts.append(rows[rows["fact"] != _RESULT])
+            new = {row: held for row, held in self._results(rows).items() if told.get(row) != held}
+            told |= new
+            for row, (k, t) in new.items():
                 kind[row], of[row] = k, t
+            todo = self._callers(np.array(sorted(new), np.int64))
+            if not len(todo):
+                break
             self._kernel.results(kind, of)
-            rows = self._run(everything, nothing)
+        rows = np.concatenate(parts)
         out = Facts()
-        wanted = rows[rows["fact"] != _RESULT][["fact", "where", "kind", "value", "offset"]]
-        for fact, where, kind_, value, offset in np.unique(wanted).tolist():
+        wanted = rows[["fact", "where", "kind", "value", "offset"]]
+        for fact, where, what, value, offset in np.unique(wanted).tolist():
             if fact == _HOLDS:
-                out.holds.setdefault(where, set()).add((kind_, value))
+                out.holds.setdefault(where, set()).add((what, value))
             elif fact == _IS:
                 out.is_.setdefault(where, set()).add(value)
             elif fact == _CLOSURE:
                 out.closures.setdefault(where, set()).add(value)
-            elif fact == _GENERIC and (of := self._instance(value, offset)):
-                if kind_ == POINTER:
-                    out.holds.setdefault(where, set()).add((POINTER, of))
+            elif fact == _GENERIC and (receiver := self._instance(value, offset)):
+                if what == POINTER:
+                    out.holds.setdefault(where, set()).add((POINTER, receiver))
                 else:
-                    out.is_.setdefault(where, set()).add(of)
+                    out.is_.setdefault(where, set()).add(receiver)
         return out
+
+    def _callers(self, functions: I64) -> I64:
+        """The functions that call one of these."""
+        caller, callee = self._calls
+        return np.unique(caller[np.isin(callee, functions)])
+
+    @cached_property
+    def _calls(self) -> tuple[I64, I64]:
+        """(caller, callee) of the calls of functions, as rows of ``functions``."""
+        entry = self.functions.entry
+        start, end = int(entry[0]), int(entry[-1])
+        pc, target = calls(self.program.code(start, end), start, entry)
+        row = np.searchsorted(entry, target)
+        real = (row < len(entry) - 1) & (entry[np.minimum(row, len(entry) - 1)] == target)
+        caller = np.searchsorted(entry, pc[real], side="right") - 1
+        return caller.astype(np.int64), row[real].astype(np.int64)
 
     def _instance(self, function: int, dictionary: int) -> int:
         """The type that the receiver of a generic method points at; 0 where it is not known.

@@ -171,7 +171,7 @@ class Locator:
                 return True
             room = field(address, "runtime.mspan", "npages") * PAGE_SIZE
             size = field(address, "runtime.mspan", "elemsize")
-            return 0 < size and 0 < field(address, "runtime.mspan", "nelems") * size <= room
+            return size > 0 and 0 < field(address, "runtime.mspan", "nelems") * size <= room
         except ReadError:
             return False
 

@@ -169,7 +169,7 @@ class GoProgram:
         """The machine code at addresses of the running program, from the file; empty where it has none."""
         for s in self.elf.segments:
             at = start - self.bias - s.vaddr
-            if s.type == PT_LOAD and 0 <= at and at + end - start <= s.filesz and start <= end:
+            if s.type == PT_LOAD and at >= 0 and at + end - start <= s.filesz and start <= end:
                 return self.elf.file_bytes(s.offset + at, end - start)
         return b""
 
@@ -244,7 +244,8 @@ def check_is_go(elf: "ElfFile") -> None:
     """GosnapError for a file that no Go linker made."""
     if elf.go_version() is None and elf.symbol("runtime.buildVersion") is None and not has_pclntab(elf):
         raise GosnapError(
-            f"{elf.label}: not a Go program", "gosnap reads Go programs; `gosnap ps` lists those that run here"
+            f"{elf.label}: not a Go program",
+            "gosnap reads Go programs; `gosnap ps` lists those that run here",
         )
 
 

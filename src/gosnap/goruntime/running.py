@@ -8,8 +8,7 @@ import numpy as np
 
 from gosnap.binary.elf import ElfFile
 from gosnap.binary.elfhead import PF_W, PT_LOAD
-from gosnap.errors import GosnapError
-from gosnap.goruntime.program import GoProgram, load_bias, remark_on
+from gosnap.goruntime.program import GoProgram, check_is_go, load_bias, remark_on
 from gosnap.target import procfs
 from gosnap.target.image import Image, Threads
 from gosnap.target.peek import RunningSpace
@@ -30,10 +29,7 @@ def open_running(pid: int) -> GoProgram:
         raise procfs.lost(pid, e) from None
     elf = ElfFile.open(exe, label)
     version = elf.go_version()
-    if version is None and elf.symbol("runtime.buildVersion") is None:
-        raise GosnapError(
-            f"{label}: not a Go program", "gosnap reads Go programs; `gosnap ps` lists those that run here"
-        )
+    check_is_go(elf)
     mappings = procfs.read_maps(pid)
     space = RunningSpace(pid, mappings)
     image = Image(

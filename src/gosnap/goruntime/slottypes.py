@@ -21,9 +21,9 @@ def type_slots(program: GoProgram, roots: Roots) -> SlotNames:
     typed: dict[int, int] = {}
     for stack in roots.stacks:
         for frame in stack.frames:
-            for offset, kind, address in known.get(frame.call_pc, ()):
+            for offset, kind, of in known.get(frame.call_pc, ()):
                 at = frame.sp + offset
-                row = static.row(kind, address)
+                row = static.row(kind, of)
                 if row and at in precise:
                     typed.setdefault(at, row)
     address = np.array(list(typed), np.uint64)

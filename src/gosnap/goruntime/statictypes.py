@@ -1,8 +1,7 @@
 """Go's static types without DWARF: the descriptors that the running program has of its own types.
 
-Source: internal/abi/type.go and map_*.go, the same in Go 1.21 to 1.27. The linker lays descriptors among
-other read-only data; they are found by what every field of one must be (and each refers to others that must
-be ones, too). Some of them the program lists itself, which proves the search.
+Names, fields and elements are in the descriptors; what maps and channels are made of is in the layouts; what
+package variables and closures are the code tells.
 """
 
 from collections.abc import Iterator
@@ -15,13 +14,30 @@ import numpy.typing as npt
 from gosnap.binary.dwarf import Closures
 from gosnap.binary.names import Names
 from gosnap.binary.types import TypeTable
-from gosnap.errors import GosnapError, ReadError
+from gosnap.errors import ReadError
 from gosnap.goruntime.codetypes import ARRAY as ARRAY_OF
 from gosnap.goruntime.codetypes import CHAN as CHAN_OF
 from gosnap.goruntime.codetypes import INSIDE as INSIDE_OF
 from gosnap.goruntime.codetypes import MAP as MAP_OF
 from gosnap.goruntime.codetypes import POINTER as POINTER_TO
 from gosnap.goruntime.codetypes import CodeTypes, Held
+from gosnap.goruntime.descriptors import (
+    ARRAY,
+    CHAN,
+    EMBEDDED,
+    EXTRA_STAR,
+    FUNC,
+    INTERFACE,
+    MAP,
+    MOST_ITEMS,
+    NAMED,
+    POINTER,
+    SLICE,
+    STRUCT,
+    UNCOMMON,
+    Descriptors,
+    map_type,
+)
 
 if TYPE_CHECKING:
     from gosnap.goruntime.program import GoProgram
@@ -29,27 +45,11 @@ if TYPE_CHECKING:
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
 
-ARRAY, CHAN, FUNC, INTERFACE, MAP, POINTER, SLICE, STRING, STRUCT, UNSAFE = (
-    *(17, 18, 19, 20, 21, 22),
-    *(23, 24, 25, 26),
-)
-_LAST_NUMBER = 16
 UINT8, UINT16, UINT32, UINT64 = 8, 9, 10, 11
-_SIZES = {
-    **{1: 1, 3: 1, 8: 1, 4: 2, 9: 2, 5: 4, 10: 4, 13: 4, 2: 8, 6: 8, 7: 8, 11: 8, 12: 8, 14: 8, 15: 8},
-    **{16: 16, CHAN: 8, FUNC: 8, INTERFACE: 16, MAP: 8, POINTER: 8, SLICE: 24, STRING: 16, UNSAFE: 8},
-}
-"""Bytes of a value by its kind; arrays and structures have their own."""
-_DESCRIPTOR = {
-    **{ARRAY: 72, CHAN: 64, FUNC: 56, INTERFACE: 80, POINTER: 56, SLICE: 56, STRUCT: 80},
-}
-"""Bytes of a descriptor before its abi.UncommonType, by kind; others 48, a map's by the layouts."""
-_TYPE = 48
-_UNCOMMON, _EXTRA_STAR, _NAMED = 1, 2, 4
-_EMBEDDED = 8
-_MOST_REGION = 1 << 30
-_MOST_ITEMS = 1 << 16
+_LAST_NUMBER = 16
 _MOST_NAME = 1 << 14
+_DEEPEST = 64
+"""Types in each other whose names are made of each other's."""
 
 
 @dataclass
@@ -118,177 +118,16 @@ class _Row:
     fields: list[tuple[str, int, int, int]] = field(default_factory=list)
 
 
-class _Descriptors:
-    """The region of a module that holds type descriptors, and where in it they are."""
-
-    def __init__(self, program: "GoProgram") -> None:
-        module = program.modules[0]
-        self.base = module.types
-        self.program = program
-        size = module.etypes - module.types
-        if not 0 < size <= _MOST_REGION:
-            raise GosnapError(
-                f"{program.image.exe_label}: the types of the program at {module.types:#x} make {size:,} bytes",
-                "is this the executable that the process or core was running?",
-            )
-        self.raw = bytes(program.space.view(module.types, size))
-        self.bytes: U8 = np.frombuffer(self.raw, np.uint8)
-        self.at: I64 = self._search()
-        self._check()
-
-    def u64(self, at: int) -> int:
-        """A word at an offset in the region; 0 outside of it."""
-        return int.from_bytes(self.raw[at : at + 8], "little")
-
-    def offset(self, address: int) -> int:
-        """The offset of an address in the region; -1 for one elsewhere."""
-        at = address - self.base
-        return at if 0 <= at < len(self.raw) else -1
-
-    def name_at(self, at: int) -> tuple[str, int]:
-        """(name, flags) of the abi.Name at an offset: flags, a varint length, the bytes."""
-        if not 0 <= at < len(self.raw) - 2:
-            return "", 0
-        flags, length, shift, i = self.raw[at], 0, 0, at + 1
-        while i < len(self.raw) and shift < 21:
-            length |= (self.raw[i] & 0x7F) << shift
-            shift += 7
-            i += 1
-            if self.raw[i - 1] < 0x80:
-                break
-        if length > _MOST_NAME:
-            return "", 0
-        return self.raw[i : i + length].decode("utf-8", "replace"), flags
-
-    def _search(self) -> I64:
-        """Offsets of all that can be a descriptor, sorted."""
-        b = self.bytes
-        n = (len(b) - _TYPE) // 8
-        if n <= 0:
-            return np.zeros(0, np.int64)
-        words = np.frombuffer(self.raw, "<u8", count=len(self.raw) // 8)
-        at = np.arange(n, dtype=np.int64)
-        size, pointers, gcdata = words[at], words[at + 1], words[at + 4]
-        kind, align, falign, tflag = (b[at * 8 + k] for k in (23, 21, 22, 20))
-        # bits 5 to 7 of Kind_ are flags until Go 1.26
-        kind = kind & np.uint8(31)
-        ok = (kind >= 1) & (kind <= UNSAFE) & (align == falign) & np.isin(align, (1, 2, 4, 8))
-        ok &= (pointers <= size) & (pointers & np.uint64(7) == 0) & (size < np.uint64(1 << 40))
-        ok &= (tflag & np.uint8(0xC0)) == 0
-        ok &= (pointers == 0) | (gcdata != 0)
-        at = at[ok]
-        kind, size = kind[ok], size[ok]
-        wanted = np.full(UNSAFE + 1, -1, np.int64)
-        for k, n_bytes in _SIZES.items():
-            wanted[k] = n_bytes
-        ok = (wanted[kind] < 0) | (wanted[kind].astype(np.uint64) == size)
-        at = at[ok] * 8
-        # Str: the offset of an abi.Name, which has flags below 16 and at least one byte, none of them NUL
-        where = np.frombuffer(self.raw, "<i4", count=len(self.raw) // 4)[at // 4 + 10].astype(np.int64)
-        ok = (where > 0) & (where < len(b) - 4)
-        at, where = at[ok], where[ok]
-        first = b[where + 2 + (b[where + 1] >> 7)]
-        ok = (b[where] < 16) & (b[where + 1] > 0) & (first > 32)
-        at = at[ok]
-        # Equal: a func value's address in read-only data, or none
-        equal = words[at // 8 + 3]
-        low, high = self.program.extent
-        ok = (equal == 0) | ((equal >= np.uint64(low)) & (equal < np.uint64(high)) & (equal & np.uint64(7) == 0))
-        at = at[ok]
-        return at[self._refer(at, words, b[at + 23] & np.uint8(31))]
-
-    def _refer(
-        self, at: I64, words: npt.NDArray[np.uint64], kind: U8
-    ) -> npt.NDArray[np.bool_]:
-        """Which of the candidates refer, where their kind says so, only to candidates."""
-        good = np.ones(len(at), bool)
-        needs = np.isin(kind, (ARRAY, CHAN, POINTER, SLICE, MAP))
-        for _ in range(8):
-            known = at[good] + self.base
-            place = at // 8 + 6
-            elem = words[np.minimum(place, len(words) - 1)]
-            found = np.isin(elem, known.astype(np.uint64))
-            key = words[np.minimum(place + 1, len(words) - 1)]
-            found &= (kind != MAP) | np.isin(key, known.astype(np.uint64))
-            now = good & (~needs | found)
-            if bool((now == good).all()):
-                break
-            good = now
-        return good
-
-    def _check(self) -> None:
-        """GosnapError where a type that the program lists is not among those that were found."""
-        label = self.program.image.exe_label
-        if not len(self.at):
-            raise GosnapError(
-                f"{label}: no type descriptor in the program's types at {self.base:#x}",
-                "is this the executable that was running? If so, please report it with the Go version",
-            )
-        listed = self._listed()
-        missing = int((~np.isin(listed, self.at)).sum())
-        if not len(listed) or missing:
-            raise GosnapError(
-                f"{label}: of {len(listed):,} types that the program lists, {missing:,} cannot be read",
-                "this build of Go is not known to gosnap; please report it with the Go version",
-            )
-
-    def _listed(self) -> I64:
-        """Offsets of the types that the program itself lists: by moduledata.typelinks, from Go 1.27 on one
-        behind the other from the first word on (runtime/type.go, moduleTypelinks)."""
-        program, address = self.program, self.program.modules[0].address
-        links = program.layouts.find("runtime.moduledata", "typelinks")
-        if links is not None:
-            try:
-                pointer, count = (program.space.u64(address + links.offset + i) for i in (0, 8))
-                raw = program.space.read(pointer, count * 4) if count < _MOST_REGION else b""
-            except ReadError:
-                raw = b""
-            return np.frombuffer(raw, "<i4").astype(np.int64)
-        end = program.field_or_none(address, "runtime.moduledata", "typedesclen") or 0
-        out, at = [], 8
-        while at < min(end, len(self.raw) - _TYPE):
-            out.append(at)
-            at = (at + self._size(at) + 7) & -8
-        return np.array(out, np.int64)
-
-    def _size(self, at: int) -> int:
-        """Bytes of a descriptor with all that belongs to it (abi.Type.DescriptorSize)."""
-        kind = self.raw[at + 23] & 31
-        own = self.own_size(kind)
-        half = [int.from_bytes(self.raw[i : i + 2], "little") for i in (at + 48, at + 50)]
-        if kind == FUNC:
-            more = (half[0] + (half[1] & 0x7FFF)) * 8
-        elif kind in (INTERFACE, STRUCT):
-            more = min(self.u64(at + 64), _MOST_ITEMS) * (8 if kind == INTERFACE else 24)
-        else:
-            more = 0
-        if self.raw[at + 20] & _UNCOMMON:
-            methods = int.from_bytes(self.raw[at + own + 4 : at + own + 6], "little")
-            more += 16 + methods * 16
-        return own + more
-
-    def own_size(self, kind: int) -> int:
-        """Bytes of a descriptor of a kind before its abi.UncommonType."""
-        if kind == MAP:
-            return self.program.layouts.size(map_type(self.program))
-        return _DESCRIPTOR.get(kind, _TYPE)
-
-
-def map_type(program: "GoProgram") -> str:
-    """The structure that describes a map type in this Go version."""
-    names = ("internal/abi.MapType", "internal/abi.SwissMapType", "internal/abi.OldMapType")
-    return next((m for m in names if program.layouts.has(m)), names[0])
-
-
 class _Builder:
     def __init__(self, program: "GoProgram") -> None:
         self.program = program
-        self.d = _Descriptors(program)
+        self.d = Descriptors(program)
         self.rows: list[_Row] = [_Row(0, 0)]
         self.row_of: dict[int, int] = {at: i + 1 for i, at in enumerate(self.d.at.tolist())}
         self._named: dict[str, int] = {}
         self._pointers: dict[int, int] = {}
         self._text: dict[int, str] = {}
+        self._depth = 0
         self.map_type = map_type(program)
 
     def build(self) -> StaticTypes:
@@ -349,9 +188,9 @@ class _Builder:
         if kinds <= {POINTER_TO, ARRAY_OF} and ARRAY_OF in kinds:
             elems = {row if kind == ARRAY_OF else self.rows[row].elem for kind, row in known}
             return self._slice(elems.pop()) if len(elems) == 1 else 0
-        whole = self.rows[rows[-1]]
-        if kinds == {POINTER_TO} and whole.kind == ARRAY and self._is_slice(address, whole.length):
-            return self._slice(whole.elem)
+        largest = self.rows[rows[-1]]
+        if kinds == {POINTER_TO} and largest.kind == ARRAY and self._is_slice(address, largest.length):
+            return self._slice(largest.elem)
         if kinds == {POINTER_TO}:
             # the larger one begins with the smaller
             heads = self._heads(rows[-1])
@@ -389,10 +228,10 @@ class _Builder:
             self.rows.append(self._read(at))
         for at, row in self.row_of.items():
             self.rows[row].name = self._name(at)
-        for i, row in enumerate(self.rows):
-            self._named.setdefault(row.name, i)
-            if row.kind == POINTER and row.elem:
-                self._pointers.setdefault(row.elem, i)
+        for i, r in enumerate(self.rows):
+            self._named.setdefault(r.name, i)
+            if r.kind == POINTER and r.elem:
+                self._pointers.setdefault(r.elem, i)
         for i in range(1, len(self.rows)):
             if self.rows[i].kind == MAP:
                 self._map(i)
@@ -419,7 +258,7 @@ class _Builder:
             row.iface = 1 if d.u64(at + 64) == 0 else 2
         elif kind == STRUCT:
             for name, flags, typ, offset in self._fields(at):
-                row.fields.append((name, offset, self.row_of.get(typ, 0), int(bool(flags & _EMBEDDED))))
+                row.fields.append((name, offset, self.row_of.get(typ, 0), int(bool(flags & EMBEDDED))))
         return row
 
     def _row(self, at: int) -> int:
@@ -430,7 +269,7 @@ class _Builder:
         """(name, flags, offset of the type's descriptor, offset in the structure) of a structure's fields."""
         d = self.d
         first, count = d.offset(d.u64(at + 56)), d.u64(at + 64)
-        if first < 0 or count > _MOST_ITEMS:
+        if first < 0 or count > MOST_ITEMS:
             return
         for i in range(first, first + count * 24, 24):
             name, flags = d.name_at(d.offset(d.u64(i)))
@@ -439,7 +278,7 @@ class _Builder:
     def _uncommon(self, at: int) -> int:
         """The offset of a type's abi.UncommonType; -1 where it has none."""
         d = self.d
-        if not d.raw[at + 20] & _UNCOMMON:
+        if not d.raw[at + 20] & UNCOMMON:
             return -1
         return at + d.own_size(d.raw[at + 23] & 31)
 
@@ -448,7 +287,7 @@ class _Builder:
         d = self.d
         where = int.from_bytes(d.raw[at + 40 : at + 44], "little", signed=True)
         name = d.name_at(where)[0]
-        return name[1:] if d.raw[at + 20] & _EXTRA_STAR else name
+        return name[1:] if d.raw[at + 20] & EXTRA_STAR else name
 
     def _name(self, at: int) -> str:
         """The name as DWARF has it: with import paths."""
@@ -457,10 +296,13 @@ class _Builder:
         own = self._own_name(at)
         self._text[at] = own  # for types that hold themselves, which none without a name does
         d = self.d
-        if d.raw[at + 20] & _NAMED:
+        if d.raw[at + 20] & NAMED:
             self._text[at] = self._qualified(at, own)
         else:
-            self._text[at] = self._composed(at) or own
+            self._depth += 1
+            composed = self._composed(at) if self._depth < _DEEPEST else ""
+            self._depth -= 1
+            self._text[at] = composed if 0 < len(composed) < _MOST_NAME else own
         return self._text[at]
 
     def _qualified(self, at: int, own: str) -> str:
@@ -509,7 +351,7 @@ class _Builder:
         d = self.d
         count, results = (int.from_bytes(d.raw[i : i + 2], "little") for i in (at + 48, at + 50))
         variadic, results = results >> 15, results & 0x7FFF
-        first = at + 56 + (16 if d.raw[at + 20] & _UNCOMMON else 0)
+        first = at + 56 + (16 if d.raw[at + 20] & UNCOMMON else 0)
         names = [self._of(first + 8 * i) for i in range(count + results)]
         if variadic and count:
             names[count - 1] = "..." + names[count - 1].removeprefix("[]")
@@ -524,7 +366,7 @@ class _Builder:
         parts = []
         for name, flags, typ, _ in self._fields(at):
             text = self._name(typ) if typ in self.row_of else "?"
-            if not flags & _EMBEDDED:
+            if not flags & EMBEDDED:
                 exported = name[:1].isupper()
                 text = f"{name if exported or not package else package + '.' + name} {text}"
             parts.append(text)
@@ -536,13 +378,17 @@ class _Builder:
         first, count = d.offset(d.u64(at + 56)), d.u64(at + 64)
         if not count:
             return "interface {}"
-        if first < 0 or count > _MOST_ITEMS:
+        if first < 0 or count > MOST_ITEMS:
             return ""
         parts = []
         for i in range(first, first + count * 8, 8):
             name = d.name_at(int.from_bytes(d.raw[i : i + 4], "little", signed=True))[0]
             typ = int.from_bytes(d.raw[i + 4 : i + 8], "little", signed=True)
-            signature = self._signature(typ) if typ in self.row_of and self.rows[self.row_of[typ]].kind == FUNC else "()"
+            signature = (
+                self._signature(typ)
+                if typ in self.row_of and self.rows[self.row_of[typ]].kind == FUNC
+                else "()"
+            )
             parts.append((name if name[:1].isupper() or not package else f"{package}.{name}") + signature)
         return f"interface {{ {'; '.join(parts)} }}"
 
@@ -601,7 +447,9 @@ class _Builder:
         if not group:
             return
         groups = self._like(
-            f"groupReference{arguments}", "internal/runtime/maps.groupsReference", {"data": self._pointer(group)}
+            f"groupReference{arguments}",
+            "internal/runtime/maps.groupsReference",
+            {"data": self._pointer(group)},
         )
         table = self._like(f"table{arguments}", "internal/runtime/maps.table", {"groups": groups})
         types = {"dirPtr": self._pointer(self._pointer(table))}
@@ -667,5 +515,5 @@ _INTERNAL = frozenset(
 
 
 def _is_telling(name: str) -> bool:
-    """Whether code that has such a value knows its type: the runtime's own does not, nor does generic code."""
+    """Whether code that has such a value knows its type: the runtime's own does not, nor generic code."""
     return name not in _INTERNAL and "go.shape." not in name
