@@ -133,9 +133,8 @@ class Shipped:
 @cache
 def shipped(minor: int) -> Shipped:
     """What the shipped table has for Go 1.``minor``, or else for the version in it that is nearest."""
-    table: dict[str, Any] = _table()
-    known = {int(m) for m in table["structs"]["runtime.moduledata"]}
-    nearest = min(known, key=lambda m: abs(m - minor))
+    table = _table()
+    nearest = min(known_versions(), key=lambda m: abs(m - minor))
 
     def of_version(kind: str) -> dict[str, Any]:
         rows = ((name, versions.get(str(nearest))) for name, versions in table[kind].items())
@@ -153,6 +152,12 @@ def shipped(minor: int) -> Shipped:
             for name, (size, places) in of_version("variables").items()
         },
     )
+
+
+@cache
+def known_versions() -> tuple[int, ...]:
+    """The versions 1.N that the shipped table has."""
+    return tuple(sorted(int(m) for m in _table()["structs"]["runtime.moduledata"]))
 
 
 @cache

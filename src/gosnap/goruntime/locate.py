@@ -16,7 +16,7 @@ import numpy.typing as npt
 from gosnap.errors import GosnapError, ReadError
 from gosnap.goruntime.code import operands
 from gosnap.goruntime.funcnames import FunctionNames
-from gosnap.goruntime.layout import Variable, shipped
+from gosnap.goruntime.layout import Variable, known_versions, shipped
 from gosnap.goruntime.sizeclasses import PAGE_SIZE
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ class Locator:
         self.program = program
         self._variables = shipped(program.minor).variables
         self._known: dict[str, int | None] = {}
+        self._fits = False
         self._names: FunctionNames | None = None
+        self._operands: dict[str, U64] = {}
         self._words: list[tuple[int, U64]] | None = None
         self._shapes: dict[str, Callable[[], Iterator[int]]] = {
             "runtime.mheap_": self._heaps,
@@ -53,10 +55,38 @@ class Locator:
 
     def address(self, symbol: str) -> int | None:
         """The address of a variable in the running program; None where it is not known."""
+        if not self._fits:
+            self._check_version()
         if symbol not in self._known:
             variable = self._variables.get(symbol)
             self._known[symbol] = None if variable is None else self._find(symbol, variable)
         return self._known[symbol]
+
+    def _check_version(self) -> None:
+        """GosnapError where the code is rather that of another Go version than the program says.
+
+        With the right table all places agree (but for changes between patch releases); with that of a
+        neighbour one in thirty does not.
+        """
+        mine = self._agreement(self.program.minor)
+        others = [] if mine == 1.0 else [(self._agreement(minor), minor) for minor in known_versions()]
+        best, minor = max(others, default=(mine, self.program.minor))
+        if best > mine:
+            raise GosnapError(
+                f"{self.program.image.exe_label}: says that it is of {self.program.version or 'no version'}, "
+                f"but its code is rather that of go1.{minor} ({best:.0%} against {mine:.0%} of what was "
+                "compared)",
+                "this build of Go is not known to gosnap; please report it with the Go version",
+            )
+        self._fits = True
+
+    def _agreement(self, minor: int) -> float:
+        """The share of the places in a version's table that name the same variable as most others."""
+        agreed = asked = 0
+        for variable in shipped(minor).variables.values():
+            asked += len(variable.places)
+            agreed += max(self._votes(variable).values(), default=0)
+        return agreed / asked if asked else 0.0
 
     def _find(self, symbol: str, variable: Variable) -> int | None:
         votes = self._votes(variable)
@@ -95,19 +125,22 @@ class Locator:
     def _votes(self, variable: Variable) -> Counter[int]:
         """The addresses that functions name for a variable, and how many each."""
         out: Counter[int] = Counter()
-        program = self.program
-        if self._names is None:
-            self._names = FunctionNames(program)
         for function, number, offset in variable.places:
-            found = self._names.find(function)
-            if found is None:
-                continue
-            start, end = found
-            code = program.code(start, end)
-            named = operands(code, start, program.modules[0].variables)
+            named = self._named_by(function)
             if number < len(named):
                 out[int(named[number]) - offset] += 1
         return out
+
+    def _named_by(self, function: str) -> U64:
+        """The variables that a function's operands name, in its order."""
+        if function not in self._operands:
+            program = self.program
+            if self._names is None:
+                self._names = FunctionNames(program)
+            start, end = self._names.find(function) or (0, 0)
+            code = program.code(start, end) if end else b""
+            self._operands[function] = operands(code, start, program.modules[0].variables)
+        return self._operands[function]
 
     # ------------------------------------------------------------------ what the data look like
 
