@@ -4,22 +4,15 @@ The tables of functions (pclntab) begin with a number of their own (runtime/symt
 that holds their address is the first field of the moduledata (runtime.firstmoduledata).
 """
 
-import re
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gosnap.binary.elf import ElfFile
 from gosnap.binary.elfhead import PF_W, PT_LOAD
+from gosnap.binary.gofile import pclntabs
 from gosnap.errors import GosnapError, ReadError
 from gosnap.goruntime.layout import Layouts
 from gosnap.target.space import AddressSpace
 
-_PCHEADER = re.compile(rb"\xf1\xff\xff\xff\0\0[\x01\x02\x04]\x08")
-"""go1.20magic of internal/abi/symtab.go, two zeros, the least size of an instruction, that of a pointer."""
-_OLDER = re.compile(rb"[\xf0\xfa\xfb]\xff\xff\xff\0\0[\x01\x02\x04]\x08")
-"""The same of Go 1.18, 1.16 and 1.2."""
-_VERSION = re.compile(rb"go1\.\d{1,3}(?:\.\d{1,3})?(?:(?:rc|beta)\d+)?(?![\d.])")
 _MOST = 1 << 31
 
 
@@ -36,9 +29,9 @@ class Place:
 def find_moduledata(place: Place, layouts: Layouts) -> int:
     """The address of the only moduledata of the executable whose fields agree with each other. GosnapError
     where there is none, or more than one."""
-    tables = [address + place.bias for address in _pclntabs(place.elf, _PCHEADER)]
+    tables = [address + place.bias for address in pclntabs(place.elf)]
     if not tables:
-        if next(_pclntabs(place.elf, _OLDER), None) is not None:
+        if next(pclntabs(place.elf, older=True), None) is not None:
             raise GosnapError(
                 f"{place.label}: its table of functions is that of a Go version before 1.20",
                 "gosnap reads programs of Go 1.21 and later: rebuild it",
@@ -57,22 +50,6 @@ def find_moduledata(place: Place, layouts: Layouts) -> int:
             "Go version",
         )
     return found[0]
-
-
-def has_pclntab(elf: ElfFile) -> bool:
-    """Whether a file has what looks like Go's table of functions."""
-    return any(next(_pclntabs(elf, p), None) is not None for p in (_PCHEADER, _OLDER))
-
-
-def _pclntabs(elf: ElfFile, pattern: re.Pattern[bytes]) -> Iterator[int]:
-    """Link-time addresses of what looks like the head of a pclntab."""
-    for s in elf.segments:
-        if s.type == PT_LOAD and s.filesz:
-            raw = elf.file_bytes(s.offset, s.filesz)
-            for match in pattern.finditer(raw):
-                address = s.vaddr + match.start()
-                if not address & 7:
-                    yield address
 
 
 def _words(place: Place, value: int) -> list[int]:
@@ -126,19 +103,3 @@ def _is_sane(place: Place, layouts: Layouts, at: int) -> bool:
         and all(low <= a < high for a in inside)
         and 1 < functions < _MOST
     )
-
-
-def named_version(elf: ElfFile) -> str:
-    """The Go version that the read-only data of the file names most often; "" for none.
-
-    For files without build information: the runtime's own version is among its strings
-    (runtime.buildVersion).
-    """
-    seen: Counter[bytes] = Counter()
-    for s in elf.segments:
-        if s.type == PT_LOAD and s.filesz:
-            seen.update(_VERSION.findall(elf.file_bytes(s.offset, s.filesz)))
-    # "go1.9" and the like are strings of go/build and of tools; a release has three numbers
-    full = Counter({v: n for v, n in seen.items() if v.count(b".") == 2 or b"rc" in v})
-    best = (full or seen).most_common(1)
-    return best[0][0].decode() if best else ""

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from gosnap.binary.gofile import has_pclntab, named_version
 from gosnap.errors import GosnapError, ReadError
 from gosnap.goruntime.layout import Layouts, shipped
-from gosnap.goruntime.moduledata import Place, find_moduledata, has_pclntab, named_version
+from gosnap.goruntime.moduledata import Place, find_moduledata
 
 if TYPE_CHECKING:
     from gosnap.binary.dwarf import Closures, Globals, GoDwarf

@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from gosnap._kernels import copy
 from gosnap.binary import elfhead
+from gosnap.binary.elf import ElfFile
+from gosnap.binary.gofile import has_pclntab
 from gosnap.errors import GosnapError
 from gosnap.target import pages, procfs
 from gosnap.target.image import PAGE_FILE, PAGE_PRESENT, PAGE_ZERO, Image, Mappings, Resident, Threads
@@ -257,16 +259,15 @@ def open_session(pid: int, progress: Progress | None) -> Session:
     exe = f"/proc/{pid}/exe"
     try:
         label = str(Path(exe).readlink())
-        facts = elfhead.go_facts(exe, label)
-        with open(exe, "rb") as f:
-            head = elfhead.read_head(f, label) if facts else None
+        head = go_head(exe, label)
     except PermissionError:
         raise procfs.permission_error(pid) from None
     except OSError as e:
         raise procfs.lost(pid, e) from None
-    if facts is None or head is None:
+    if head is None:
         raise GosnapError(
-            f"process {pid} ({label}) is not a Go program: its executable has no Go build information",
+            f"process {pid} ({label}) is not a Go program: its executable has neither Go build information "
+            "nor a table of functions",
             "`gosnap ps` lists the Go processes here",
         )
     loads = [s for s in head.segments if s.type == elfhead.PT_LOAD]
@@ -289,6 +290,18 @@ def open_session(pid: int, progress: Progress | None) -> Session:
         code_in_text=not readonly,
         begun=begun,
     )
+
+
+def go_head(exe: str, label: str) -> elfhead.ElfHead | None:
+    """The headers of an executable that Go's linker made; None for others. OSError where there is none."""
+    with open(exe, "rb") as f:
+        if elfhead.go_facts(exe, label) is not None:
+            return elfhead.read_head(f, label)
+    try:
+        elf = ElfFile.open(exe, label)
+    except GosnapError:
+        return None
+    return elf.head if has_pclntab(elf) else None
 
 
 def prepare(s: Session) -> None:
