@@ -20,7 +20,8 @@ from fakeheap import META_AT, PAGE, TYPES_AT, FakeHeap
 from test_binary_locals import HIGH, LOW, program
 from test_snapshot_hostile import COLUMNS, GOOD, JUNK, VERBS, answers, lie, places, put
 
-from gosnap._kernels import copy, paths, sets, tree
+from gosnap._kernels import copy, paths, sets, tree, x86
+from gosnap._kernels.codefacts import CodeFacts
 from gosnap._kernels.dwarf import Scan
 from gosnap._kernels.edges import HeapBits, scan_spans
 from gosnap._kernels.graph import Graph
@@ -599,6 +600,45 @@ def fuzz_verbs(rng: random.Random) -> None:
             raise AssertionError(f"{type(e).__name__}: {e}") from e
 
 
+def some_code(rng: random.Random) -> bytes:
+    """Machine code: instructions that matter, jumps among them, and anything."""
+    out = bytearray()
+    for _ in range(rng.choice((0, 3, 30, 300, 3000 if rng.random() < 0.05 else 30))):
+        far = rng.randrange(-(1 << 31), 1 << 31)
+        near = struct.pack("<i", rng.choice((0, 5, -20, rng.randrange(-400, 400), far)))
+        anything = rng.randbytes(rng.randrange(9))
+        out += rng.choice(
+            (
+                *(b"\x48\x8d" + bytes([5 | rng.randrange(8) << 3]) + near, b"\x48\x8b\x05" + near),
+                *(b"\x48\x89\x05" + near, b"\xe8" + near, b"\xe9" + near, b"\x0f\x84" + near),
+                *(bytes([rng.choice((0x74, 0xEB)), rng.randrange(256)]), b"\xc3", anything),
+                *(b"\x48\x89" + rng.randbytes(3), b"\x48\x8b\x44\x24" + rng.randbytes(1)),
+            )
+        )
+    return bytes(out)
+
+
+def fuzz_code(rng: random.Random) -> None:
+    """Code that is none, and functions in it that lie over each other's ends."""
+    code, base = some_code(rng), rng.choice((0, 0x401000, (1 << 64) - 100, 1 << 63))
+    assert sum(x86.lengths(code)) <= len(code)
+    expect(x86.references, code, base)
+    n = rng.choice((0, 1, 2, 9))
+    entry = words(rng, n + 1, lambda: (base + rng.randrange(len(code) + 1)) % (1 << 64))
+    if rng.random() < 0.9:
+        entry.sort()
+    near = [base + rng.randrange(-500, 4000) for _ in range(rng.randrange(9))]
+    types = np.array(sorted(a % (1 << 64) for a in near), np.uint64)
+    ranges = words(rng, rng.choice((0, 2, 3)), lambda: (base + rng.randrange(-500, 4000)) % (1 << 64))
+    try:
+        facts = CodeFacts(code, base, entry, column(rng, n, 12, "u1"), types, ranges)
+    except ValueError:
+        return
+    expect(facts.receivers, column(rng, n, 1 << 20, "i8"))
+    expect(facts.results, column(rng, n, 12, "u1"), column(rng, n, 1 << 20, "i8"))
+    expect(facts.run, column(rng, rng.randrange(20), n + 1, "i8"), np.sort(column(rng, 9, 1 << 23, "u8")))
+
+
 # ---- profiles ----
 
 
@@ -724,6 +764,7 @@ CASES: dict[str, Callable[[random.Random], None]] = {
     "container": fuzz_container,
     "verbs": fuzz_verbs,
     "elf": fuzz_elf,
+    "code": fuzz_code,
     "profile": fuzz_profile,
     "text_profile": fuzz_text_profile,
 }

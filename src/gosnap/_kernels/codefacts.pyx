@@ -372,6 +372,8 @@ cdef class CodeFacts:
         if c.base == SP and not c.index:
             put(s, c.offset, word)
             return
+        if c.base == SP:
+            forget_slots(s)
         if not final:
             return
         if c.base == RIP:
