@@ -12,7 +12,6 @@ from libc.string cimport memcpy, memset
 
 cdef enum:
     PIECE = 1 << 18         # bytes that are written at once
-    MOST_UNITS = 16
     NUMBER = 352            # the longest number: that of the largest double, its sign, two decimals
 
 
@@ -91,17 +90,6 @@ cdef int put_decimal(char *at, double v) noexcept nogil:
 
 
 cdef class Values:
-    cdef double base
-    cdef double ratio
-    cdef double factor[MOST_UNITS]
-    cdef const char *name[MOST_UNITS]
-    cdef int64_t size[MOST_UNITS]
-    cdef int64_t width[MOST_UNITS]
-    cdef int n
-    cdef int chosen
-    cdef int smallest
-    cdef list names
-
     def __init__(self, double base, list factors, list names, int chosen, int smallest, double ratio=0.0):
         cdef int i
         self.n = <int> len(factors)
@@ -154,10 +142,6 @@ cdef class Values:
 
 
 cdef class Out:
-    cdef object write
-    cdef bytearray room
-    cdef char *at
-    cdef int64_t used
 
     def __init__(self, write):
         self.write = write
