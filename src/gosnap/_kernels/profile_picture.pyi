@@ -8,8 +8,8 @@ Column = memoryview
 def label_sets(label_start: Column, which: Column, wanted: Column) -> tuple[Column, Column]:
     """(the set of labels of each sample u32, by set the first sample that has it u32).
 
-    ``which`` u32[labels]: the kind of each; ``wanted`` u8: kinds that count. Set 0 is the empty one; of two
-    sets, kinds or their order differ.
+    ``which`` u32[labels]: the kind of each; ``wanted`` u8: kinds that count. Set 0 is the empty one, which
+    may be no sample's; of two sets, kinds or their order differ.
     """
 
 def node_tags(

@@ -87,6 +87,8 @@ def label_sets(
                     any_ = True
             set_at[s] = 0
             if not any_:
+                if first[0] == NONE:
+                    first[0] = <uint32_t> s
                 continue
             slot = h & mask
             while table[slot]:
