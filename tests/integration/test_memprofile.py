@@ -99,7 +99,7 @@ def functions(sample: Sample) -> set[str]:
 def counts(heap: HeapProfile, view: str, function: str) -> tuple[int, int]:
     """(allocations, frees) of samples of stacks with a function in them."""
     rows = [i for i, s in enumerate(ours(heap, view)) if function in functions(s)]
-    allocs, frees = published(heap.allocs, heap.frees, heap.state.cycle, view)  # type: ignore[arg-type]
+    allocs, frees = map(np.asarray, published(heap.allocs, heap.frees, heap.state.cycle, view))  # type: ignore[arg-type]
     return int(allocs[rows].sum()), int(frees[rows].sum())
 
 
@@ -195,8 +195,8 @@ def test_equals_the_endpoint_while_the_collector_marks(
         assert program.space.u32(phase) == 1
         heap = read_heap_profile(program)
         assert program.space.u32(phase) == 1
-        assert heap.allocs[:, 1:].any(), "nothing is waiting to be published"
-        assert busy or heap.allocs[:, 0].any()
+        assert np.asarray(heap.allocs).reshape(-1, 4)[:, 1:].any(), "nothing is waiting to be published"
+        assert busy or np.asarray(heap.allocs).reshape(-1, 4)[:, 0].any()
         same(heap, proto)
         assert counts(heap, "now", "main.(*shelf).fill")[0] >= 7 + 11 + 3 + 2
     finally:
@@ -227,7 +227,7 @@ def made(heap: HeapProfile, view: str) -> tuple[int, int]:
         for i, s in enumerate(ours(heap, view))
         if "main.(*shelf).fill" in functions(s) and heap.size[i] == 3072
     ]
-    allocs, frees = published(heap.allocs, heap.frees, heap.state.cycle, view)  # type: ignore[arg-type]
+    allocs, frees = map(np.asarray, published(heap.allocs, heap.frees, heap.state.cycle, view))  # type: ignore[arg-type]
     # the slice of them may have grown through this size, too: its stack ends in runtime.growslice
     plain = [i for i in rows if not any(n.endswith("growslice") for n in functions(ours(heap, view)[i]))]
     return int(allocs[plain].sum()), int(frees[plain].sum())
@@ -259,7 +259,7 @@ def test_before_the_first_collection_all_is_published(
 ) -> None:
     target = running(gobuild("mprof", go_version), "-gc=false", "-stacks", "20", env=EVERYTHING)
     heap = read_heap_profile(open_running(target.pid))
-    assert heap.state.cycle == 0 and not heap.allocs[:, 0].any()
+    assert heap.state.cycle == 0 and not np.asarray(heap.allocs).reshape(-1, 4)[:, 0].any()
     assert made(heap, "pprof") == (7, 0)
     proto, _, _ = written(target, tmp_path / "heap")
     before = [s for s in ours(heap, "pprof") if "main.everything" in functions(s)]
@@ -418,7 +418,7 @@ def test_in_a_snapshot(go_version: str, gobuild: Build, running: Start, tmp_path
     heap = snapshot.heap_profile()
     same(heap, proto)
     # each sampled object that is allocated has the stack that allocated it, and no other has one
-    allocs, frees = published(heap.allocs, heap.frees, heap.state.cycle, "now")
+    allocs, frees = map(np.asarray, published(heap.allocs, heap.frees, heap.state.cycle, "now"))
     sites = snapshot.allocation_sites(heap)
     assert np.bincount(sites.bucket, minlength=len(heap)).tolist() == (allocs - frees).tolist()
     assert len(np.unique(sites.object)) == len(sites.object)

@@ -5,11 +5,13 @@ without DWARF is read by the shipped table, as the nearest Go version in it has 
 is read decide.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from gosnap.errors import GosnapError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gosnap.binary.types import TypeTable
 
@@ -28,7 +30,7 @@ class Layouts:
     ``types``: what DWARF says; None: what the shipped table says of Go 1.``minor``.
     """
 
-    def __init__(self, types: "TypeTable | None", minor: int = 0) -> None:
+    def __init__(self, types: TypeTable | None, minor: int = 0) -> None:
         self._types = types
         self._minor = minor
         self._structs: dict[str, int | None] = {}
@@ -94,6 +96,20 @@ class Layouts:
         """Offset of the field, or ``default``."""
         got = self.find(name, field)
         return default if got is None else got.offset
+
+
+def is_shipped(version: str) -> bool:
+    """Whether the shipped table is of this very Go: a release of a version that is in it, "go1.26.6" say,
+    built without experiments, whose structures may differ."""
+    from gosnap.goruntime.layouttable import STRUCTS
+
+    name, _, patch = version.removeprefix("go1.").partition(".")
+    return (
+        version.startswith("go1.")
+        and name.isdigit()
+        and int(name) in STRUCTS
+        and (not patch or patch.isdigit())
+    )
 
 
 def shipped(minor: int) -> tuple[dict[str, tuple[int, dict[str, tuple[int, int]]]], dict[str, int]]:

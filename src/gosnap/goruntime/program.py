@@ -1,13 +1,15 @@
 """A Go program as found in an address space: its executable, load bias, globals, modules and version."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from gosnap.errors import GosnapError, ReadError
 from gosnap.goruntime.layout import Layouts, shipped
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gosnap.binary.dwarf import Globals, GoDwarf
     from gosnap.binary.elf import ElfFile
@@ -46,7 +48,7 @@ class GoProgram:
     ``dwarf`` may be None: what can be read without it is read by the shipped table of layouts.
     """
 
-    def __init__(self, image: "Image", elf: "ElfFile", dwarf: "GoDwarf | None") -> None:
+    def __init__(self, image: Image, elf: ElfFile, dwarf: GoDwarf | None) -> None:
         self.image = image
         self.space = image.space
         self.elf = elf
@@ -58,7 +60,12 @@ class GoProgram:
         self.modules = self._read_modules()
 
     @property
-    def dwarf(self) -> "GoDwarf":
+    def has_dwarf(self) -> bool:
+        """Whether layouts are those that DWARF tells."""
+        return self._dwarf is not None
+
+    @property
+    def dwarf(self) -> GoDwarf:
         """What DWARF says; GosnapError where the program has none."""
         if self._dwarf is None:
             raise GosnapError(
@@ -68,7 +75,7 @@ class GoProgram:
         return self._dwarf
 
     @cached_property
-    def variables(self) -> "Globals":
+    def variables(self) -> Globals:
         """Package variables, by name, with what the linker laid out for their initial values."""
         from gosnap.goruntime.variables import variables
 
@@ -182,7 +189,7 @@ def remark_on(version: str, label: str) -> str:
     return ""
 
 
-def load_bias(image: "Image", elf: "ElfFile") -> int:
+def load_bias(image: Image, elf: ElfFile) -> int:
     """What to add to a link-time address: 0 unless the executable is position independent."""
     if not elf.is_pie:
         return 0

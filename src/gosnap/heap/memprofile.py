@@ -74,12 +74,11 @@ def save_memprofile(writer: "Writer", program: "GoProgram", heap: "Heap", spans:
 def _save(writer: "Writer", program: "GoProgram", buckets: Buckets, answers: dict[str, Any]) -> None:
     profile = read_heap_profile(program, buckets)
     sites = profile.sites
-    writer.add_array("mprof.size", profile.size)
-    writer.add_array("mprof.allocs", np.ascontiguousarray(profile.allocs).reshape(-1))
-    writer.add_array("mprof.frees", np.ascontiguousarray(profile.frees).reshape(-1))
+    for name in ("size", "allocs", "frees"):
+        writer.add_array(f"mprof.{name}", np.asarray(getattr(profile, name)))
     for name in ("stack_start", "stack", "address", "mapping", "line_start", "line_function", "line"):
-        writer.add_array(f"mprof.{name}", getattr(sites, name))
-    writer.add_array("mprof.start_line", sites.start_line)
+        writer.add_array(f"mprof.{name}", np.asarray(getattr(sites, name)))
+    writer.add_array("mprof.start_line", np.asarray(sites.start_line))
     for name, texts in (("name", sites.name), ("file", sites.file)):
         raw = [t.encode("utf-8", "surrogateescape") for t in texts]
         writer.add_array(f"mprof.{name}_bytes", np.frombuffer(b"".join(raw), np.uint8))
@@ -185,8 +184,8 @@ class StoredProfile:
         return HeapProfile(
             state=state,
             size=size,
-            allocs=counts[0].reshape(-1, 1 + FUTURES),
-            frees=counts[1].reshape(-1, 1 + FUTURES),
+            allocs=counts[0],
+            frees=counts[1],
             sites=sites,
             mappings=[Mapping(**{k: m[k] for k in (*_PLACES, "file", "build_id")}) for m in a["mappings"]],
             total_bytes=bool(a["total_bytes"]),

@@ -1,15 +1,20 @@
 """What /proc and the cgroup files say about a process. Formats: man 5 proc, man 7 cgroups."""
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from array import array
 from pathlib import Path
-
-import numpy as np
 
 from gosnap.errors import GosnapError
 from gosnap.target.image import Limits, Mappings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 NOT_MEMORY = ("[vvar]", "[vvar_vclock]", "[vsyscall]")
 """Mappings whose pages are the kernel's: never part of the RSS."""
@@ -34,7 +39,17 @@ def is_shared_memory(path: str) -> bool:
 
 def parse_maps(text: str) -> Mappings:
     """The lines of /proc/PID/maps."""
-    rows: list[tuple[int, int, int, int]] = []
+    import numpy as np
+
+    m = plain_maps(text)
+    for name in ("start", "end", "offset", "inode"):
+        setattr(m, name, np.array(getattr(m, name), np.uint64))
+    return m
+
+
+def plain_maps(text: str) -> Mappings:
+    """The same without numpy: columns are arrays of u64 of Python's own."""
+    columns: list[Any] = [array("Q") for _ in range(4)]
     perms: list[str] = []
     paths: list[str] = []
     for line in text.splitlines():
@@ -43,18 +58,21 @@ def parse_maps(text: str) -> Mappings:
         if len(fields) < 5:
             continue
         start, _, end = fields[0].partition("-")
-        rows.append((int(start, 16), int(end, 16), int(fields[2], 16), int(fields[4])))
+        row = int(start, 16), int(end, 16), int(fields[2], 16), int(fields[4])
+        for column, value in zip(columns, row, strict=True):
+            column.append(value)
         perms.append(fields[1])
         paths.append(fields[5] if len(fields) == 6 else "")
-    table = np.array(rows, dtype=np.uint64).reshape(-1, 4)
-    low, high, offset, inode = (np.ascontiguousarray(table[:, i]) for i in range(4))
+    low, high, offset, inode = columns
     return Mappings(start=low, end=high, perms=perms, offset=offset, inode=inode, path=paths)
 
 
-def read_maps(pid: int) -> Mappings:
-    """The mappings of a process now. GosnapError when it is gone or not ours to read."""
+def read_maps(pid: int, *, plain: bool = False) -> Mappings:
+    """The mappings of a process now. ``plain``: without numpy. GosnapError when it is gone or not ours to
+    read."""
+    parse = plain_maps if plain else parse_maps
     try:
-        return parse_maps(Path(f"/proc/{pid}/maps").read_text(errors="surrogateescape"))
+        return parse(Path(f"/proc/{pid}/maps").read_text(errors="surrogateescape"))
     except PermissionError:
         raise permission_error(pid) from None
     except OSError as e:
