@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,11 +24,13 @@ from gosnap.errors import GosnapError
 from gosnap.goruntime import mprof
 from gosnap.goruntime.heapprofile import HeapProfile, read_heap_profile
 from gosnap.goruntime.layout import Layouts, shipped
+from gosnap.goruntime.layouttable import STRUCTS
 from gosnap.goruntime.mprof import published, read_buckets
 from gosnap.goruntime.program import minor_version
 from gosnap.goruntime.running import open_running
 from gosnap.heap.snapshot import open_snapshot
 from gosnap.heap.take import take
+from gosnap.profile.memory import of_process
 
 pytestmark = pytest.mark.integration
 
@@ -162,7 +165,7 @@ def test_equals_the_text_form(go_version: str, gobuild: Build, running: Start, t
     ]
     assert len(rows) > 100
     assert sorted(r for r in mine if r[1]) == sorted(r for r in rows if r[1])
-    assert (int(allocs.sum()), int(frees.sum())) == (said["allocs"], said["frees"])
+    assert (sum(allocs), sum(frees)) == (said["allocs"], said["frees"])
     assert b.damaged == 0
 
 
@@ -498,6 +501,32 @@ def test_proto(go_version: str, gobuild: Build, running: Start, tmp_path: Path) 
         return sum(s[1][0] for s in theirs(p) if "main.(*shelf).fill" in functions(s))
 
     assert total(mine) > total(proto)
+
+
+def test_a_process_is_read_without_numpy(go_version: str, gobuild: Build, running: Start) -> None:
+    """Its import takes longer than all else; nor is DWARF opened for a Go that the table of layouts has."""
+    target = running(gobuild("mprof", go_version), "-stacks", "100", env=EVERYTHING)
+    code = (
+        "import sys\n"
+        "from gosnap.cli import main\n"
+        f"assert main(['top', '{target.pid}', '-nodecount=3']) == 0\n"
+        "sys.exit(' '.join({'numpy', 'rich', 'argparse', 'gosnap.binary.dwarf'} & set(sys.modules)) or None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "main." in done.stdout
+
+
+def test_a_table_that_does_not_fit_is_left_for_dwarf(
+    gobuild: Build, running: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = running(gobuild("mprof", "1.26.6"), "-stacks", "50", env=EVERYTHING)
+    proto, _, _ = written(target, tmp_path / "heap")
+    size, fields = STRUCTS[26]["runtime.bucket"]
+    moved = {name: (offset + 8 * (name != "next"), n) for name, (offset, n) in fields.items()}
+    monkeypatch.setitem(STRUCTS[26], "runtime.bucket", (size + 8, moved))
+    heap = of_process(target.pid)
+    same(heap, proto)
 
 
 def test_a_program_that_keeps_none(

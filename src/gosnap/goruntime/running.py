@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 
 from gosnap.binary.elf import ElfFile
 from gosnap.binary.elfhead import PF_W, PT_LOAD
@@ -30,7 +29,7 @@ def open_running(pid: int, *, dwarf: bool = True) -> GoProgram:
     procfs.check(pid)
     exe = f"/proc/{pid}/exe"
     try:
-        label = str(Path(exe).readlink())
+        label = os.readlink(exe)  # noqa: PTH115 (pathlib takes longer to import)
     except PermissionError:
         raise procfs.permission_error(pid) from None
     except OSError as e:
@@ -47,7 +46,7 @@ def open_running(pid: int, *, dwarf: bool = True) -> GoProgram:
         space=space,
         source="running",
         pid=pid,
-        program=Path(label.removesuffix(" (deleted)")).name,
+        program=os.path.basename(label.removesuffix(" (deleted)")),  # noqa: PTH119
         exe_path=exe,
         exe_label=label,
         cmdline=procfs.cmdline(pid),

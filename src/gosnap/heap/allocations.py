@@ -71,7 +71,8 @@ class Allocations:
 
     def _estimates(self, bucket: I64, count: I64) -> tuple[I64, I64]:
         p = self._profile
-        return estimates(count.astype(np.int64), p.size[bucket], p.state.rate, p.total_bytes)
+        objects, space = estimates(count.astype(np.int64), p.size[bucket], p.state.rate, p.total_bytes)
+        return np.asarray(objects), np.asarray(space)
 
     def stacks(self, group: I64, groups: int, most: int | None = STACKS) -> list[Row]:
         """What allocated the objects of each of so many groups: samples, objects, bytes (as ``estimated``),
