@@ -28,6 +28,7 @@ cdef class Out:
     cdef bytearray room
     cdef char *at
     cdef int64_t used
+    cdef int64_t written        # bytes before those
 
     cpdef int flush(self) except -1
     cdef int text(self, const char *data, int64_t n) except -1 nogil
