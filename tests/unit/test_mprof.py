@@ -441,7 +441,7 @@ def test_a_writer_who_is_interrupted_half_way_is_not_believed(
     # each pass looks at the variables twice
     program_ = moving([half] * 6 + [whole], _locked(*[lock] * 10, FREE))
     b = read_buckets(program_)
-    assert b.allocs[0].tolist() == [12, 0, 0, 0] and (b.held, b.moving) == (0, 0)
+    assert table(b.allocs)[0].tolist() == [12, 0, 0, 0] and (b.held, b.moving) == (0, 0)
     assert waits
 
 
@@ -457,10 +457,10 @@ def test_a_lock_between_two_readings_makes_a_third() -> None:
 def test_a_lock_that_is_never_given_back_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mprof.time, "sleep", lambda _: None)
     b = read_buckets(moving([counted(3, 9)], _locked(ACTIVE)))
-    assert b.held == 1 and b.allocs[0].tolist() == [3, 0, 9, 0]
+    assert b.held == 1 and table(b.allocs)[0].tolist() == [3, 0, 9, 0]
     # what is not published yet does not make what is doubtful
     b = read_buckets(moving([counted(3, i) for i in range(1000)], _locked(FUTURE_1)))
-    assert b.held == 4 and b.moving == 1 and b.allocs[0, 0] == 3
+    assert b.held == 4 and b.moving == 1 and table(b.allocs)[0, 0] == 3
     # what changes while it is locked is nothing to go by
     with pytest.raises(GosnapError, match="changed during each"):
         read_buckets(moving([counted(i) for i in range(1, 1000)], _locked(ACTIVE)))
