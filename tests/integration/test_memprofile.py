@@ -503,13 +503,20 @@ def test_proto(go_version: str, gobuild: Build, running: Start, tmp_path: Path) 
     assert total(mine) > total(proto)
 
 
-def test_a_process_is_read_without_numpy(go_version: str, gobuild: Build, running: Start) -> None:
+@pytest.mark.parametrize("source", ["process", "snapshot"])
+def test_profiles_are_read_without_numpy(
+    go_version: str, source: str, gobuild: Build, running: Start, tmp_path: Path
+) -> None:
     """Its import takes longer than all else; nor is DWARF opened for a Go that the table of layouts has."""
     target = running(gobuild("mprof", go_version), "-stacks", "100", env=EVERYTHING)
+    word = str(target.pid)
+    if source == "snapshot":
+        word = str(tmp_path / "a.gosnap")
+        take(str(target.pid), out=Path(word), contents=False)
     code = (
         "import sys\n"
         "from gosnap.cli import main\n"
-        f"assert main(['top', '{target.pid}', '-nodecount=3']) == 0\n"
+        f"assert main(['top', {word!r}, '-nodecount=3']) == 0\n"
         "sys.exit(' '.join({'numpy', 'rich', 'argparse', 'gosnap.binary.dwarf'} & set(sys.modules)) or None)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
