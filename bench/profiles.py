@@ -8,6 +8,7 @@ as such, which spares it the start of ``go tool``.
 """
 
 import argparse
+import filecmp
 import gzip
 import json
 import os
@@ -52,7 +53,17 @@ COMMANDS: tuple[tuple[Sequence[str], str, bool, float, float | None], ...] = (
     (("top", "-lines", "-cum"), "200k", False, 0.4, 5.0),
     (("top", "-base"), "200k", True, 1.0, 5.0),
     (("top", "-diff_base"), "200k", True, 1.0, 5.0),
+    (("top", r"-focus=mod7\."), "200k", False, 1.0, 5.0),
+    (("raw",), "200k", False, 2.0, 5.0),
+    (("traces",), "200k", False, 2.0, 5.0),
+    (("traces", "-lines"), "200k", False, 2.0, 5.0),
+    (("dot", "-call_tree"), "200k", False, 2.0, 5.0),
+    (("flame",), "200k", False, 2.0, 5.0),
 )
+LONG = ("raw", "traces", "dot", "flame")
+"""Verbs whose answer goes to a file."""
+OURS = ("flame",)
+"""Verbs that pprof has not."""
 
 
 def expanded(path: Path) -> int:
@@ -67,6 +78,7 @@ class Bench:
         self.table = Table()
         self.files: dict[str, Path] = {}
         self.sizes: dict[str, int] = {}
+        self.answers = work / "ours", work / "theirs"
         for name, (samples, depth, functions) in PROFILES.items():
             for seed, more in ((1, ""), (2, "-base")):
                 path = self.files[name + more] = work / f"{name}{more}.pb.gz"
@@ -85,19 +97,25 @@ class Bench:
                 sources.insert(0, str(self.files[f"{name}-base"]))
                 size += self.sizes[f"{name}-base"]
             label = f"{' '.join((verb, *flags))}, {name}"
-            done = measured([*self.gosnap, verb, *flags, *sources])
+            mine, theirs = self.answers
+            for old in self.answers:
+                old.unlink(missing_ok=True)
+            long = verb in LONG
+            done = measured([*self.gosnap, verb, *flags, *([f"-output={mine}"] if long else []), *sources])
             if done.code != 0:
                 raise gotool.ToolError(f"{label}: {done.err}")
             self.table.add(label, "wall", "ms", done.wall * 1e3, limit=limit * 1e3)
             self.table.add(label, "user + sys", "ms", done.cpu * 1e3)
             self.table.add(label, "peak RSS / uncompressed", "", done.rss / size, limit=rss)
             # the large ones take pprof half a minute each: once is enough to know
-            if self.pprof and (first or name != "200k"):
-                peer = measured([str(self.pprof), f"-{verb}", *flags, *sources])
+            if self.pprof and verb not in OURS and (first or name != "200k"):
+                output = [f"-output={theirs}"] if long else []
+                peer = measured([str(self.pprof), f"-{verb}", *flags, *output, *sources])
                 self.table.add(f"pprof {label}", "wall", "ms", peer.wall * 1e3, ours=(label, "wall"))
                 rss_row = "peak RSS / uncompressed"
                 self.table.add(f"pprof {label}", rss_row, "", peer.rss / size, ours=(label, rss_row))
-                if first and peer.out != done.out:
+                same = filecmp.cmp(mine, theirs, shallow=False) if long else peer.out == done.out
+                if first and not same:
                     self.table.note(f"{label}: not the table that pprof prints")
 
 

@@ -28,13 +28,15 @@ from gosnap._kernels.graph import Graph
 from gosnap._kernels.heap import Heap
 from gosnap._kernels.locals import LocalsReader
 from gosnap._kernels.memory import Space
+from gosnap._kernels.profile_text import Out
+from gosnap._kernels.profile_tree import Tree
 from gosnap._kernels.propagate import Propagation
 from gosnap._kernels.rtypes import RuntimeTypes
 from gosnap._kernels.typeprog import TypePrograms
 from gosnap.binary.dwarf import GoDwarf
 from gosnap.binary.zstd import compressor
 from gosnap.errors import GosnapError
-from gosnap.profile import combine, read
+from gosnap.profile import columns, combine, read
 from gosnap.profile.builder import ProfileBuilder
 from gosnap.profile.changes import Changes
 from gosnap.profile.encode import encode
@@ -668,6 +670,7 @@ def fuzz_profile(rng: random.Random) -> None:
             graph = trimmed(nodes, index, rng.choice((-1, 0)), nodecount=rng.randrange(9), edges=True)
             for node in graph.order:
                 graph.name(node), graph.edges_in(node), graph.edges_out(node)
+            calls(rng, profile, nodes, index)
     again = read.parse(encode(profile), "x")
     assert encode(again) == encode(profile)
     if profile.sample_types:
@@ -698,6 +701,28 @@ def estimate(profile: Profile, rng: random.Random) -> None:
             (whole(node, graph.cum_value(node)), graph.cum_value(node)),
         ):
             assert not interval.samples or interval.low <= value <= interval.high
+
+
+def calls(rng: random.Random, p: Profile, nodes: Nodes, index: int) -> None:
+    """The tree of calls, as flame graphs and pictures take it."""
+    found = Tree(
+        p.values,
+        len(p.sample_types),
+        columns.column("I", [index]),
+        p.stack_start,
+        p.stack,
+        nodes.frame_start,
+        nodes.frame_node,
+        len(nodes),
+        zeros=rng.random() < 0.5,
+    )
+    every = found.heaviest(1 << 40)
+    assert len(every["node"]) == found.places
+    some = found.heaviest(rng.randrange(1, 50), root=True)
+    found.total(some["chain"], 0), found.self_(every["chain"], every["depth"], 0)
+    out = Out(lambda _piece: None)
+    found.paths(out), found.weights(out, 0), found.positive(0), found.choose(rng.random() < 0.5)
+    found.shown(rng.random() < 0.5, number(rng))
 
 
 def some_profile(rng: random.Random) -> Profile:

@@ -21,6 +21,7 @@ import numpy as np
 import gotool
 from gosnap.binary.dwarf import GoDwarf
 from gosnap.binary.elf import ElfFile
+from gosnap.binary.symtab import STT_FUNC, symbols
 from gosnap.goruntime.code import operands
 from gosnap.goruntime.layout import Layouts
 from gosnap.goruntime.program import minor_version
@@ -76,6 +77,7 @@ STRUCTS: dict[str, tuple[str, ...]] = {
         *("n", "alllink", "cleanups", "cleanupBlockHeader.n", "cleanupBlockHeader.alllink"),
     ),
     "runtime.cleanupFn": (),
+    "runtime.mutex": ("key",),
     "runtime.bucket": ("next", "allnext", "typ", "hash", "size", "nstk"),
     "runtime.memRecord": ("active", "future"),
     "runtime.memRecordCycle": ("allocs", "frees", "alloc_bytes", "free_bytes"),
@@ -119,6 +121,7 @@ CONSTANTS = (
 VARIABLES = (
     *("runtime.mheap_", "runtime.allgs", "runtime.allp", "runtime.mbuckets", "runtime.mProfCycle"),
     *("runtime.MemProfileRate", "runtime.disableMemoryProfiling", "runtime.gcController"),
+    *("runtime.profMemActiveLock", "runtime.profMemFutureLock"),
     *("runtime.memstats", "runtime.gcphase", "runtime.allfin", "runtime.gcCleanups"),
     *("runtime.persistentChunks", "runtime.gcBitsArenas", "runtime.work", "runtime.buckhash"),
     *("runtime.semtable", "runtime.waitReasonStrings", "runtime.sched", "sync.allPools", "sync.oldPools"),
@@ -172,18 +175,14 @@ class Built:
 
     def _functions(self) -> list[tuple[str, int, int]]:
         """(name, address, bytes) of the runtime's and sync's functions that have one name only."""
-        table, strings = self.elf._symbols
-        rows = np.flatnonzero((table["info"] & 15) == 2)
         out: dict[str, tuple[str, int, int]] = {}
         twice = set()
-        for row in rows.tolist():
-            start = int(table["name"][row])
-            name = strings[start : strings.index(b"\0", start)].decode()
+        for address, size, name in symbols(self.elf, STT_FUNC):
             if not name.startswith(("runtime.", "sync.")) or name.endswith((".abi0", ".abiinternal")):
                 continue
             if name in out:
                 twice.add(name)
-            out[name] = (name, int(table["value"][row]), int(table["size"][row]))
+            out[name] = (name, address, size)
         return [f for name, f in out.items() if name not in twice]
 
 

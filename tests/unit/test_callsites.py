@@ -1,15 +1,19 @@
 """Locations of stacks by the rules of runtime/pprof, on tables made by hand."""
 
+import contextlib
 import itertools
 import struct
+from array import array
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gosnap._kernels import callsites as kernel
 from gosnap._kernels.symbols import Folder, Pclntab, distinct
-from gosnap.goruntime.callsites import _ranges, _strip, printed
+from gosnap.goruntime.callsites import printed
+from gosnap.profile.columns import column, offsets
 
 # entry, name, inlined; the places are "return addresses" 0, 1, 2, …
 Place = tuple[int, str, bool]
@@ -65,10 +69,77 @@ def test_stacks_out_of_order() -> None:
             one.fold(np.array(start, np.int64), np.array(rows, np.uint32), np.zeros(1, np.uint8))
 
 
-def test_leading_hidden_frames_are_left_out_unless_all_are_hidden() -> None:
-    start = np.array([0, 3, 5, 5, 8], np.int64)
-    hidden = np.array([1, 1, 0, 1, 1, 0, 1, 0], bool)
-    assert _strip(start, hidden).tolist() == [2, 3, 5, 5]
+@settings(max_examples=300)
+@given(
+    st.lists(st.lists(st.integers(0, 5), max_size=6), max_size=8),
+    st.lists(st.booleans(), min_size=9, max_size=9),
+    st.dictionaries(st.integers(0, 5), st.lists(st.integers(0, 8), max_size=3)),
+)
+def test_leading_hidden_frames_go_unless_all_are_hidden_and_last_ones_are_completed(
+    stacks: list[list[int]], hidden: list[bool], tails: dict[int, list[int]]
+) -> None:
+    """Frames are rows of pcs already; of some the last one stands for several."""
+    ends = [stack[-1] if stack else 99 for stack in stacks]
+    known = sorted(set(ends))
+    pieces = [tails.get(end, []) if end in tails else [] for end in known]
+    flat = [pc for stack in stacks for pc in stack]
+    start, stack = kernel.join(
+        offsets(map(len, stacks)),
+        column("I", flat + [pc for piece in pieces for pc in piece]),
+        bytes(hidden),
+        column("I", [known.index(end) for end in ends]),
+        offsets(map(len, pieces)),
+        bytes(end in tails for end in known),
+        len(flat),
+    )
+    wanted = []
+    for each, end in zip(stacks, ends, strict=True):
+        shown = list(itertools.dropwhile(hidden.__getitem__, each)) or each
+        wanted.append([*shown[:-1], *tails[end]] if end in tails else shown)
+    assert [stack[a:b].tolist() for a, b in itertools.pairwise(start)] == wanted
+
+
+def test_ends_of_stacks() -> None:
+    assert kernel.ends(offsets([2, 0, 1]), column("Q", [7, 8, 9])).tolist() == [8, 0, 9]
+
+
+@given(st.lists(st.tuples(st.integers(-1, 2**32 - 1), st.integers(0, 3)), max_size=50))
+def test_keys_tell_offsets_of_modules_apart(pairs: list[tuple[int, int]]) -> None:
+    keys = kernel.keys(column("q", [p[0] for p in pairs]), column("I", [p[1] for p in pairs])).tolist()
+    assert [key >> 33 for key in keys] == [owner for _, owner in pairs]
+    offset = [k & 0x1FFFFFFFF for k in keys]
+    assert [o - (1 << 33) if o >> 32 else o for o in offset] == [o if owner else 0 for o, owner in pairs]
+
+
+@settings(max_examples=300)
+@given(st.lists(st.lists(st.integers(-1, 6), max_size=5), min_size=7, max_size=7))
+def test_columns_that_do_not_fit(lists: list[list[int]]) -> None:
+    """An answer or a ValueError; AddressSanitizer sees the rest."""
+    i = [column("I", [max(v, 0) for v in items]) for items in lists]
+    q = [column("q", items) for items in lists]
+    u = [column("Q", [max(v, 0) for v in items]) for items in lists]
+    b = [bytes(max(v, 0) for v in items) for items in lists]
+    s = [memoryview(array("i", items)) for items in lists]
+    n = len(lists[6])
+    calls = [
+        lambda: kernel.split(q[0]),
+        lambda: kernel.published(q[0], q[1], n - 1),
+        lambda: kernel.minus(q[0], q[1]),
+        lambda: kernel.labels(u[0], q[1]),
+        lambda: kernel.present(q[0]),
+        lambda: kernel.rows(q[0], q[1], q[2], q[3]),
+        lambda: kernel.differing(q[0], q[1], q[2], q[3], b[4]),
+        lambda: kernel.ends(q[0], u[1]),
+        lambda: kernel.join(q[0], i[1], b[2], i[3], q[4], b[5], n),
+        lambda: kernel.flagged(i[0], b[1]),
+        lambda: kernel.owned(u[0], i[1], n),
+        lambda: kernel.keys(q[0], i[1]),
+        lambda: kernel.sites(i[0], i[1], u[2], u[2], i[3], i[4], s[2], s[3], n, u[5], u[6]),
+        lambda: kernel.symbol(b[0] * 24, u[1]),
+    ]
+    for call in calls:
+        with contextlib.suppress(ValueError):
+            call()
 
 
 @given(st.lists(st.integers(0, 2**64 - 1), max_size=300))
@@ -78,13 +149,6 @@ def test_distinct(values: list[int]) -> None:
     n = distinct(given_, found, row)
     assert found[:n].tolist() == list(dict.fromkeys(values))
     assert (found[row] == given_).all()
-
-
-@given(st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 9)), max_size=30))
-def test_ranges(pairs: list[tuple[int, int]]) -> None:
-    first = np.array([p[0] for p in pairs], np.int64)
-    count = np.array([p[1] for p in pairs], np.int64)
-    assert _ranges(first, count).tolist() == [f + i for f, c in pairs for i in range(c)]
 
 
 def test_names_as_tracebacks_of_go_1_21_print_them() -> None:

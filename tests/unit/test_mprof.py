@@ -6,6 +6,7 @@ from decimal import Decimal, getcontext
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -117,6 +118,11 @@ class FakeProgram:
         return {"runtime._KindSpecialProfile": 4}.get(name)
 
 
+def table(column: memoryview) -> npt.NDArray[np.int64]:
+    """Four counters a row."""
+    return np.asarray(column).reshape(-1, 4)
+
+
 def variables(
     head: int, word: int = 0, rate: int = 1, disabled: int = 0, locks: tuple[int, ...] = (0, 0, 0, 0)
 ) -> bytes:
@@ -161,8 +167,8 @@ def test_reads_every_layout(minor: int) -> None:
     assert b.size.tolist() == [48, 4096, 16]
     assert b.start.tolist() == [0, 2, 3, 3]
     assert b.pcs.tolist() == [0x401000, 0x402000, 0x401000]
-    assert b.allocs.tolist() == [[10, 1, 2, 30], [0, 0, 5, 0], [0, 0, 0, 1]]
-    assert b.frees.tolist() == [[4, 0, 1, 0], [0, 0, 2, 0], [0, 0, 0, 1]]
+    assert table(b.allocs).tolist() == [[10, 1, 2, 30], [0, 0, 5, 0], [0, 0, 0, 1]]
+    assert table(b.frees).tolist() == [[4, 0, 1, 0], [0, 0, 2, 0], [0, 0, 0, 1]]
     assert b.address[0] == BASE
     assert (b.state.cycle, b.state.rate, b.damaged, b.moving) == (3, 4096, 0, 0)
     assert b.total_bytes == (minor <= 26)
@@ -272,7 +278,7 @@ def test_a_bucket_across_blocks_and_pages_that_were_never_touched() -> None:
     space.add_region(VARIABLES, variables(at))
     maps = mappings((VARIABLES, VARIABLES + 64), (BASE, BASE + SIZE))
     b = read_buckets(cast(GoProgram, FakeProgram(space, maps, 27)))
-    assert b.pcs.tolist() == [7] * 10 and b.allocs.tolist() == [[0] * 4]
+    assert b.pcs.tolist() == [7] * 10 and table(b.allocs).tolist() == [[0] * 4]
 
 
 def test_more_than_any_program_has(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -374,13 +380,13 @@ def counted(n: int, future: int = 0) -> bytes:
 
 def test_a_process_that_comes_to_rest_is_read_as_it_is_then() -> None:
     b = read_buckets(moving([counted(i) for i in range(1, 7)]))
-    assert b.allocs[0].tolist() == [6, 0, 0, 0] and b.moving == 0
+    assert table(b.allocs)[0].tolist() == [6, 0, 0, 0] and b.moving == 0
 
 
 def test_a_process_that_samples_all_the_time_is_read_all_the_same() -> None:
     """future[1] grows with every reading; what cycle 0 publishes stays."""
     b = read_buckets(moving([counted(3, i) for i in range(1, 1000)]))
-    assert b.allocs[0, 0] == 3 and b.allocs[0, 2] > 0 and b.moving == 1
+    assert table(b.allocs)[0, 0] == 3 and table(b.allocs)[0, 2] > 0 and b.moving == 1
 
 
 def test_a_process_that_publishes_all_the_time_is_not_guessed_at() -> None:
@@ -435,7 +441,7 @@ def test_a_writer_who_is_interrupted_half_way_is_not_believed(
     # each pass looks at the variables twice
     program_ = moving([half] * 6 + [whole], _locked(*[lock] * 10, FREE))
     b = read_buckets(program_)
-    assert b.allocs[0].tolist() == [12, 0, 0, 0] and (b.held, b.moving) == (0, 0)
+    assert table(b.allocs)[0].tolist() == [12, 0, 0, 0] and (b.held, b.moving) == (0, 0)
     assert waits
 
 
@@ -451,10 +457,10 @@ def test_a_lock_between_two_readings_makes_a_third() -> None:
 def test_a_lock_that_is_never_given_back_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mprof.time, "sleep", lambda _: None)
     b = read_buckets(moving([counted(3, 9)], _locked(ACTIVE)))
-    assert b.held == 1 and b.allocs[0].tolist() == [3, 0, 9, 0]
+    assert b.held == 1 and table(b.allocs)[0].tolist() == [3, 0, 9, 0]
     # what is not published yet does not make what is doubtful
     b = read_buckets(moving([counted(3, i) for i in range(1000)], _locked(FUTURE_1)))
-    assert b.held == 4 and b.moving == 1 and b.allocs[0, 0] == 3
+    assert b.held == 4 and b.moving == 1 and table(b.allocs)[0, 0] == 3
     # what changes while it is locked is nothing to go by
     with pytest.raises(GosnapError, match="changed during each"):
         read_buckets(moving([counted(i) for i in range(1, 1000)], _locked(ACTIVE)))

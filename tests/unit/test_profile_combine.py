@@ -1,14 +1,20 @@
 """Profiles merged, scaled and subtracted: sums by stack and labels, whatever the order of the tables."""
 
 import random
+from array import array
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from gosnap._kernels.profile_merge import scale
 from gosnap.errors import GosnapError
 from gosnap.profile import combine
 from gosnap.profile.builder import ProfileBuilder
+from gosnap.profile.columns import column
 from gosnap.profile.model import Profile, check_valid
+from gosnap.profile.units import truncate
 
 Key = tuple[tuple[bytes, ...], tuple[tuple[bytes, bytes | int, bytes], ...]]
 
@@ -138,3 +144,12 @@ def test_addresses_are_those_of_the_first_mapping() -> None:
         profiles.append(b.build())
     p = combine.combine(profiles)
     assert (p.samples, p.locations, p.mappings) == (1, 1, 1) and list(p.location_address) == [0x1010]
+
+
+@given(
+    st.lists(st.integers(-(1 << 63), (1 << 63) - 1) | st.integers(-100, 100), max_size=20),
+    st.sampled_from([1 / 3, 0.5, 3.7, 1e5]),
+)
+def test_values_divided_are_cut_as_go_does(values: list[int], ratio: float) -> None:
+    got = scale(column("q", values), array("d", [ratio]), True)
+    assert got.tolist() == [truncate(value * ratio) for value in values]

@@ -324,7 +324,9 @@ def test_hostile_columns(start: list[int], which: list[int], columns: list[list[
     q, w = column("q", start), column("q", which)
     a, b, c, d = (column("I", items) for items in columns[:4])
     e, f = (memoryview(bytearray(items)) for items in columns[4:])
-    ask(lambda: kernel.touched(q, a, b, e, f, 1, zeros("B", len(c))))
+    ask(lambda: kernel.touched(q, a, b, e, f, 1, zeros("B", len(c)), 2))
+    ask(lambda: kernel.narrow(memoryview(bytearray(e)), f, True))
+    ask(lambda: kernel.outermost(q))
     ask(lambda: kernel.lines(mode, q, a, b, e, f, zeros("B", len(c))))
     ask(lambda: kernel.stacks(mode, q, a, e))
     ask(lambda: kernel.rows(q, mode, w))
@@ -335,6 +337,34 @@ def test_hostile_columns(start: list[int], which: list[int], columns: list[list[
     ask(lambda: kernel.having(q, a, e, zeros("B", len(b))))
     ask(lambda: kernel.without(q, a, e))
     ask(lambda: kernel.extended(q, a, b, mode, c, 1))
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), max_size=20))
+def test_locations_that_have_a_bit_are_passed_over(rows: list[tuple[bool, bool, bool]]) -> None:
+    """Each location has one line, of a function of its own."""
+    n = len(rows)
+    none = column("I", [0xFFFFFFFF] * n)
+    flags = column("B", [kernel.IGNORED if ignored else 0 for ignored, _, _ in rows])
+    hits, mappings = column("B", [hit for _, hit, _ in rows]), zeros("B", 0)
+    where = (offsets([1] * n), column("I", range(n)), none)
+    found = kernel.touched(*where, hits, mappings, kernel.FOCUSED, flags, kernel.IGNORED)
+    wanted = [kernel.IGNORED if ignored else kernel.FOCUSED * hit for ignored, hit, _ in rows]
+    assert flags.tolist() == wanted
+    assert found == wanted.count(kernel.FOCUSED)
+    for has in (True, False):
+        keep = column("B", [first for first, _, _ in rows])
+        assert kernel.narrow(keep, column("B", [second for _, second, _ in rows]), has) == sum(
+            second for _, second, _ in rows
+        )
+        assert keep.tolist() == [first and second == has for first, second, _ in rows]
+
+
+@given(st.lists(st.integers(0, 4), max_size=20))
+def test_the_outermost_lines(lengths: list[int]) -> None:
+    start, picked = kernel.outermost(offsets(lengths))
+    assert start.tolist() == offsets(min(length, 1) for length in lengths).tolist()
+    ends = [sum(lengths[: i + 1]) - 1 for i, length in enumerate(lengths) if length]
+    assert picked.tolist() == ends
 
 
 def test_labels_that_differ_have_numbers_of_their_own() -> None:

@@ -175,7 +175,12 @@ def _place_tags() -> dict[str, Any]:
     p = _picture()
     return (
         {k: p[k] for k in ("values", "types", "index", "divisor")}
-        | {"leaf": column("I", [1, NONE]), "parent": column("I", [NONE, 0]), "slot": column("I", [0, NONE])}
+        | {
+            "leaf": column("I", [1, NONE]),
+            "ends": column("B", [1, 0]),
+            "parent": column("I", [NONE, 0]),
+            "slot": column("I", [0, NONE]),
+        }
         | _labels()
     )
 
@@ -196,7 +201,6 @@ KERNELS = [
     (text.raw_samples, _raw_samples),
     (text.raw_locations, _raw_locations),
     (profile_tags.sums, _sums),
-    (profile_picture.tree, _picture),
     (profile_picture.label_sets, _label_sets),
     (profile_picture.node_tags, _node_tags),
     (profile_picture.place_tags, _place_tags),
@@ -320,18 +324,23 @@ def test_labels_of_nodes_and_paths(samples: list[Sample]) -> None:
     own, whole = read(profile_picture.node_tags(*stacks, column("I", range(5)), *labels), int)
     assert same(own, flat) and same(whole, cum)
 
-    tree = profile_picture.tree(*stacks)
-    paths: list[tuple[int, ...]] = []
-    for parent, node in zip(tree["parent"], tree["node"], strict=True):
-        paths.append((*(paths[parent] if parent != NONE else ()), node))
-    assert len(set(paths)) == len(paths)
-    expected_cum: Counter[Any] = Counter()
+    # every path is a place; what has no value is in none
+    place_of: dict[tuple[int, ...], int] = {}
     for stack, value, _, _ in samples:
-        for depth in range(1, len(stack) + 1):
-            expected_cum[tuple(reversed(stack))[:depth]] += value
-    assert same(Counter(dict(zip(paths, tree["cum"], strict=True))), expected_cum)
+        for depth in range(1, len(stack) + 1 if value else 0):
+            place_of.setdefault(tuple(reversed(stack))[:depth], len(place_of))
+    paths = list(place_of)
+    leaf = [place_of[tuple(reversed(stack))] if value and stack else NONE for stack, value, _, _ in samples]
     found = profile_picture.place_tags(
-        c["values"], 1, 0, -1, tree["leaf"], tree["parent"], column("I", range(len(paths))), *labels
+        c["values"],
+        1,
+        0,
+        -1,
+        column("I", leaf),
+        column("B", [1] * len(samples)),
+        column("I", [place_of.get(path[:-1], NONE) for path in paths]),
+        column("I", range(len(paths))),
+        *labels,
     )
     own, whole = read(found, paths.__getitem__)
     assert same(own, paths_flat) and same(whole, paths_cum)

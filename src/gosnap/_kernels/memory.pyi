@@ -4,6 +4,8 @@ Whatever the target's memory says is checked before it is followed. Loops run wi
 C-contiguous numpy arrays (or any buffer).
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -25,7 +27,7 @@ class Space:
     keeps the memory behind ``host`` alive and readable.
     """
 
-    def __init__(self, start: _U64, end: _U64, host: _U64) -> None: ...
+    def __init__(self, start: Any, end: Any, host: Any) -> None: ...
     def gather(self, addrs: _U64, size: int, out: _U8, ok: _U8) -> int:
         """Copy ``size`` bytes from each address into out[i*size:]; ok[i] = 1 if they were there.
 

@@ -3,6 +3,8 @@
 Whatever the target's memory says is checked before it is followed. Loops run without the GIL.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -43,11 +45,11 @@ class Chain:
 def exp(x: float) -> float:
     """e**x for x <= 0 as Go's math.Exp on amd64 with FMA computes it (math/exp_amd64.s)."""
 
-def unsample(count: _I64, size: _U64, rate: int, by_total: bool, objects: _I64, space: _I64) -> None:
-    """Estimates from counts of samples, as runtime/pprof's scaleHeapSample to the last unit:
-    scale = 1/(1-exp(-size/rate)); objects = int(count*scale), space = int(count*size*scale), toward zero;
-    unscaled where rate <= 1. ``by_total``: the average size is count*size/count, as Go <= 1.26 has it, which
-    differs once that is beyond 2**53.
+def unsample(count: Any, size: Any, rate: int, by_total: bool, objects: Any, space: Any) -> None:
+    """Estimates (i64) from counts (i64) of samples of a size (u64), as runtime/pprof's scaleHeapSample has
+    them to the last unit: scale = 1/(1-exp(-size/rate)); objects = int(count*scale), space =
+    int(count*size*scale), toward zero; unscaled where rate <= 1. ``by_total``: the average size is
+    count*size/count, as Go <= 1.26 has it, which differs once that is beyond 2**53.
     """
 
 def sampled(

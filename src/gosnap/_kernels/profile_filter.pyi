@@ -29,9 +29,11 @@ def touched(
     mapping_hit: Column,
     bit: int,
     flags: Column,
+    unless: int = 0,
 ) -> int:
     """Set ``bit`` in ``flags`` (u8[locations]) for locations with a line whose function is hit, or whose
-    mapping is; ``function_hit``, ``mapping_hit``: u8, 1 for what matches. Returns how many there are.
+    mapping is; ``function_hit``, ``mapping_hit``: u8, 1 for what matches. Not for those that have a bit of
+    ``unless``. Returns how many there are.
     """
 
 def lines(
@@ -80,6 +82,12 @@ def having(label_start: Column, which: Column, hit: Column, out: Column) -> int:
     """Set out[i] (u8[samples]) to 1 for samples that have a label with hit[which[label]], else to 0; returns
     how many there are.
     """
+
+def narrow(keep: Column, having: Column, wanted: bool) -> int:
+    """Clear keep[i] (u8) where having[i] is not as wanted; returns how many of ``having`` are not 0."""
+
+def outermost(line_start: Column) -> tuple[Column, Column]:
+    """(new line_start, places of the lines that stay u32): the last line of each location."""
 
 def without(label_start: Column, which: Column, drop: Column) -> tuple[Column, Column]:
     """(new label_start, places of the labels that stay u32): those without drop[which[label]]."""

@@ -65,6 +65,7 @@ def touched(
     const uint8_t[::1] mapping_hit not None,
     uint8_t bit,
     uint8_t[::1] flags not None,
+    uint8_t unless=0,
 ):
     cdef int64_t n = line_start.shape[0] - 1, i, k
     cdef int64_t found = 0
@@ -75,6 +76,8 @@ def touched(
         raise ValueError("filter: columns of locations do not fit")
     with nogil:
         for i in range(n):
+            if flags[i] & unless:
+                continue
             hit = location_mapping[i] != NONE and mapping_hit[location_mapping[i]]
             for k in range(line_start[i], line_start[i + 1]):
                 if hit:
@@ -401,6 +404,36 @@ def having(
                     found += 1
                     break
     return found
+
+
+def narrow(uint8_t[::1] keep not None, const uint8_t[::1] having not None, bint wanted):
+    cdef int64_t n = keep.shape[0], i, found = 0
+    if having.shape[0] != n:
+        raise ValueError("filter: columns of samples do not fit")
+    with nogil:
+        for i in range(n):
+            if having[i]:
+                found += 1
+            if (having[i] != 0) != wanted:
+                keep[i] = 0
+    return found
+
+
+def outermost(const int64_t[::1] line_start not None):
+    cdef int64_t n = line_start.shape[0] - 1, i, size = 0
+    if n < 0 or line_start[0] != 0 or not runs_fit(line_start, line_start[n]):
+        raise ValueError("filter: columns of locations do not fit")
+    start_data, out_data = room(n + 1, 8), room(n, 4)
+    cdef int64_t[::1] start = view(start_data, "q")
+    cdef uint32_t[::1] out = view(out_data, "I")
+    with nogil:
+        for i in range(n):
+            start[i] = size
+            if line_start[i + 1] > line_start[i]:
+                out[size] = <uint32_t> (line_start[i + 1] - 1)
+                size += 1
+        start[n] = size
+    return view(start_data, "q"), view(out_data, "I")[:size]
 
 
 def without(

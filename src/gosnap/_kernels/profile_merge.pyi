@@ -26,8 +26,9 @@ class Merger:
 def sums(values: Buffer, types: int) -> list[int]:
     """The sum of each sample type."""
 
-def scale(values: Buffer, ratios: Buffer) -> memoryview:
-    """Values times f64[types], rounded half away from 0; those of ratio 1 as they are."""
+def scale(values: Buffer, ratios: Buffer, cut: bool = False) -> memoryview:
+    """Values times f64[types], rounded half away from 0, or with ``cut`` towards 0; those of ratio 1 as they
+    are."""
 
 def pick(values: Buffer, types: int, places: list[int]) -> memoryview:
     """The values of some sample types, in another order if need be."""

@@ -797,7 +797,7 @@ def sums(const int64_t[::1] values not None, int64_t types):
     return list(view(out, "q"))
 
 
-def scale(const int64_t[::1] values not None, const double[::1] ratios not None):
+def scale(const int64_t[::1] values not None, const double[::1] ratios not None, bint cut=False):
     cdef int64_t types = ratios.shape[0], n = values.shape[0], i
     cdef double scaled
     if types < 1 or n % types:
@@ -809,7 +809,9 @@ def scale(const int64_t[::1] values not None, const double[::1] ratios not None)
             if ratios[i % types] == 1:
                 at[i] = values[i]
                 continue
-            scaled = c_round(<double> values[i] * ratios[i % types])
+            scaled = <double> values[i] * ratios[i % types]
+            if not cut:
+                scaled = c_round(scaled)
             # as Go on amd64: what does not fit is the least
             if -9223372036854775808.0 <= scaled < 9223372036854775808.0:
                 at[i] = <int64_t> scaled

@@ -1,34 +1,15 @@
-"""What pictures of a profile need besides its graph. Columns are memoryviews of native items
+"""Labels of a profile's samples, as pictures show them. Columns are memoryviews of native items
 (gosnap.profile.model); 0xFFFFFFFF stands for none. ValueError where columns do not fit together, MemoryError
 where there is none. Loops run without the GIL.
 """
 
-from typing import Any
-
 Column = memoryview
-
-def tree(
-    values: Column,
-    types: int,
-    index: int,
-    divisor: int,
-    stack_start: Column,
-    stack: Column,
-    frame_start: Column,
-    frame_node: Column,
-) -> dict[str, Any]:
-    """A place for each path of calls that samples with a value have, each behind the one above it.
-
-    By place: ``parent``, ``node`` u32, ``inlined`` u8 (1: all calls that lead here were), ``flat``, ``cum``
-    i64, and of a divisor ``flat_div``, ``cum_div`` i64, else None. ``leaf`` u32[samples]: the place of its
-    leaf. A call of itself is a place of its own, and counts to all.
-    """
 
 def label_sets(label_start: Column, which: Column, wanted: Column) -> tuple[Column, Column]:
     """(the set of labels of each sample u32, by set the first sample that has it u32).
 
-    ``which`` u32[labels]: the kind of each; ``wanted`` u8: kinds that count. Set 0 is the empty one; of two
-    sets, kinds or their order differ.
+    ``which`` u32[labels]: the kind of each; ``wanted`` u8: kinds that count. Set 0 is the empty one, which
+    may be no sample's; of two sets, kinds or their order differ.
     """
 
 def node_tags(
@@ -61,6 +42,7 @@ def place_tags(
     index: int,
     divisor: int,
     leaf: Column,
+    ends: Column,
     parent: Column,
     slot: Column,
     set_of: Column,
@@ -68,4 +50,6 @@ def place_tags(
     label_number: Column,
     label_num: Column,
 ) -> dict[str, Column]:
-    """The same for places of a ``tree``; ``slot`` u32[places]."""
+    """The same for places of a tree of calls, each behind the one above it (``parent`` u32, or none);
+    ``slot`` u32[places]. ``leaf`` u32[samples]: the last of them that a sample's stack comes to, or none;
+    ``ends`` u8[samples]: 1 where it is the stack's last frame."""

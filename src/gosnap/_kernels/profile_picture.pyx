@@ -1,7 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 # cython: freethreading_compatible=True
-"""What pictures of a profile need: a node for each path of calls, and labels by node. profile_picture.pyi is
-the documentation."""
+"""What pictures of a profile need: labels by node. profile_picture.pyi is the documentation."""
 
 from cpython.bytearray cimport PyByteArray_AS_STRING
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
@@ -32,174 +31,6 @@ cdef int check_below(str what, const uint32_t[::1] items, int64_t limit, bint no
         if items[i] >= limit and not (none and items[i] == NONE):
             raise ValueError(f"{what}: {items[i]:,} is beyond the {limit:,} that there are")
     return 0
-
-
-# ---- a node for each path ----
-
-
-cdef struct Place:
-    int64_t flat
-    int64_t cum
-    int64_t flat_div
-    int64_t cum_div
-    uint32_t parent
-    uint32_t node
-    uint32_t inlined
-
-
-cdef struct Tree:
-    Place *at
-    int64_t n
-    int64_t room
-    uint32_t *table         # place + 1
-    uint64_t mask
-
-
-cdef inline uint64_t path_hash(uint32_t parent, uint32_t node) noexcept nogil:
-    cdef uint64_t h = (<uint64_t> parent << 32 | node) * HASH
-    return h ^ (h >> 29)
-
-
-cdef bint widen(Tree *t) noexcept nogil:
-    cdef int64_t more = t.room * 2 if t.room else 1 << 12, i
-    cdef uint64_t mask = <uint64_t> more * 2 - 1, slot
-    cdef Place *at
-    cdef uint32_t *table
-    if more >= NONE:
-        return False
-    at = <Place *> realloc(t.at, more * sizeof(Place))
-    if at == NULL:
-        return False
-    t.at = at
-    table = <uint32_t *> calloc(more * 2, 4)
-    if table == NULL:
-        return False
-    for i in range(t.n):
-        slot = path_hash(at[i].parent, at[i].node) & mask
-        while table[slot]:
-            slot = (slot + 1) & mask
-        table[slot] = <uint32_t> i + 1
-    free(t.table)
-    t.table = table
-    t.mask = mask
-    t.room = more
-    return True
-
-
-cdef inline uint32_t child(Tree *t, uint32_t parent, uint32_t node) noexcept nogil:
-    """The place of a node below another, made if need be; NONE: no memory."""
-    cdef uint64_t slot
-    cdef uint32_t at
-    if t.n == t.room and not widen(t):
-        return NONE
-    slot = path_hash(parent, node) & t.mask
-    while t.table[slot]:
-        at = t.table[slot] - 1
-        if t.at[at].parent == parent and t.at[at].node == node:
-            return at
-        slot = (slot + 1) & t.mask
-    t.at[t.n] = Place(0, 0, 0, 0, parent, node, 1)
-    t.n += 1
-    t.table[slot] = <uint32_t> t.n
-    return <uint32_t> t.n - 1
-
-
-def tree(
-    const int64_t[::1] values not None,
-    int64_t types,
-    int64_t index,
-    int64_t divisor,
-    const int64_t[::1] stack_start not None,
-    const uint32_t[::1] stack not None,
-    const int64_t[::1] frame_start not None,
-    const uint32_t[::1] frame_node not None,
-):
-    cdef int64_t samples = stack_start.shape[0] - 1, locations = frame_start.shape[0] - 1
-    cdef int64_t s, i, j, last, w, d = 0
-    cdef uint32_t at
-    cdef bint ok = True
-    cdef Tree t
-    cdef bytearray leaves
-    cdef uint32_t *leaf
-    if samples < 0 or types < 1 or not 0 <= index < types or not -1 <= divisor < types:
-        raise ValueError("tree: no such sample type")
-    if values.shape[0] != samples * types:
-        raise ValueError("tree: columns differ in length")
-    check_starts("stacks", stack_start, stack.shape[0])
-    check_starts("frames", frame_start, frame_node.shape[0])
-    check_below("stacks", stack, locations, False)
-    leaves = room(samples, 4)
-    leaf = <uint32_t *> PyByteArray_AS_STRING(leaves)
-    t = Tree(NULL, 0, 0, NULL, 0)
-    try:
-        with nogil:
-            for s in range(samples):
-                leaf[s] = NONE
-                w = values[s * types + index]
-                if divisor >= 0:
-                    d = values[s * types + divisor]
-                if w == 0 and d == 0:
-                    continue
-                at = NONE
-                i = stack_start[s + 1]
-                while i > stack_start[s]:
-                    i -= 1
-                    last = frame_start[stack[i] + 1]
-                    j = last
-                    while j > frame_start[stack[i]]:
-                        j -= 1
-                        at = child(&t, at, frame_node[j])
-                        if at == NONE:
-                            ok = False
-                            break
-                        t.at[at].cum = plus(t.at[at].cum, w)
-                        t.at[at].cum_div = plus(t.at[at].cum_div, d)
-                        if j == last - 1:
-                            t.at[at].inlined = 0
-                    if not ok:
-                        break
-                if not ok:
-                    break
-                if at != NONE:
-                    leaf[s] = at
-                    t.at[at].flat = plus(t.at[at].flat, w)
-                    t.at[at].flat_div = plus(t.at[at].flat_div, d)
-        if not ok:
-            raise MemoryError
-        return columns_of(&t, divisor >= 0, view(leaves, "I"))
-    finally:
-        free(t.at)
-        free(t.table)
-
-
-cdef dict columns_of(Tree *t, bint means, leaf):
-    cdef bytearray parent = room(t.n, 4)
-    cdef bytearray node = room(t.n, 4)
-    cdef bytearray inlined = room(t.n, 1)
-    cdef bytearray flat = room(t.n, 8)
-    cdef bytearray cum = room(t.n, 8)
-    cdef bytearray flat_div = room(t.n if means else 0, 8)
-    cdef bytearray cum_div = room(t.n if means else 0, 8)
-    cdef int64_t i
-    for i in range(t.n):
-        (<uint32_t *> PyByteArray_AS_STRING(parent))[i] = t.at[i].parent
-        (<uint32_t *> PyByteArray_AS_STRING(node))[i] = t.at[i].node
-        (<uint8_t *> PyByteArray_AS_STRING(inlined))[i] = <uint8_t> t.at[i].inlined
-        (<int64_t *> PyByteArray_AS_STRING(flat))[i] = t.at[i].flat
-        (<int64_t *> PyByteArray_AS_STRING(cum))[i] = t.at[i].cum
-        if means:
-            (<int64_t *> PyByteArray_AS_STRING(flat_div))[i] = t.at[i].flat_div
-            (<int64_t *> PyByteArray_AS_STRING(cum_div))[i] = t.at[i].cum_div
-    return {
-        "leaf": leaf,
-        "parent": view(parent, "I"),
-        "node": view(node, "I"),
-        "inlined": view(inlined, "B"),
-        "flat": view(flat, "q"),
-        "cum": view(cum, "q"),
-        "flat_div": view(flat_div, "q") if means else None,
-        "cum_div": view(cum_div, "q") if means else None,
-    }
 
 
 # ---- labels ----
@@ -256,6 +87,8 @@ def label_sets(
                     any_ = True
             set_at[s] = 0
             if not any_:
+                if first[0] == NONE:
+                    first[0] = <uint32_t> s
                 continue
             slot = h & mask
             while table[slot]:
@@ -494,6 +327,7 @@ def place_tags(
     int64_t index,
     int64_t divisor,
     const uint32_t[::1] leaf not None,
+    const uint8_t[::1] ends not None,
     const uint32_t[::1] parent not None,
     const uint32_t[::1] slot not None,
     const uint32_t[::1] set_of not None,
@@ -508,7 +342,7 @@ def place_tags(
     cdef Labels labels
     if types < 1 or not 0 <= index < types or not -1 <= divisor < types:
         raise ValueError("place_tags: no such sample type")
-    if values.shape[0] != samples * types or slot.shape[0] != n:
+    if values.shape[0] != samples * types or slot.shape[0] != n or ends.shape[0] != samples:
         raise ValueError("place_tags: columns differ in length")
     check_below("leaves", leaf, n, True)
     for i in range(n):
@@ -525,7 +359,7 @@ def place_tags(
                 w = values[s * types + index]
                 if divisor >= 0:
                     d = values[s * types + divisor]
-                if slot[at] != NONE:
+                if ends[s] and slot[at] != NONE:
                     ok = weigh_all(&t, &labels, s, slot[at], w, d, True)
                 while at != NONE and ok:
                     if slot[at] != NONE:

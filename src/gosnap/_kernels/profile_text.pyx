@@ -12,7 +12,8 @@ from libc.string cimport memcpy, memset
 
 cdef enum:
     PIECE = 1 << 18         # bytes that are written at once
-    MOST_UNITS = 16
+    INDENT = 13             # of a frame, behind the column of values
+    MOST_LINES = 8 << 20    # bytes of frames that are kept ready to be written
     NUMBER = 352            # the longest number: that of the largest double, its sign, two decimals
 
 
@@ -91,17 +92,6 @@ cdef int put_decimal(char *at, double v) noexcept nogil:
 
 
 cdef class Values:
-    cdef double base
-    cdef double ratio
-    cdef double factor[MOST_UNITS]
-    cdef const char *name[MOST_UNITS]
-    cdef int64_t size[MOST_UNITS]
-    cdef int64_t width[MOST_UNITS]
-    cdef int n
-    cdef int chosen
-    cdef int smallest
-    cdef list names
-
     def __init__(self, double base, list factors, list names, int chosen, int smallest, double ratio=0.0):
         cdef int i
         self.n = <int> len(factors)
@@ -154,20 +144,18 @@ cdef class Values:
 
 
 cdef class Out:
-    cdef object write
-    cdef bytearray room
-    cdef char *at
-    cdef int64_t used
 
     def __init__(self, write):
         self.write = write
         self.room = bytearray(PIECE)
         self.at = PyByteArray_AS_STRING(self.room)
         self.used = 0
+        self.written = 0
 
     cpdef int flush(self) except -1:
         if self.used:
             n, self.used = self.used, 0
+            self.written += n
             with memoryview(self.room) as whole, whole[:n] as part:
                 self.write(part)
         return 0
@@ -444,6 +432,29 @@ cdef int put_node(Out out, const Nodes *nodes, const Strings *s, uint32_t node) 
     return 0
 
 
+cdef tuple lines_of(const Nodes *nodes, const Strings *s, int64_t n):
+    """(text, where in it each node's line begins): indented, with its end; None where that were too much."""
+    cdef int64_t i, most = 0
+    for i in range(n):
+        most += 128
+        for place in (nodes.name[i], nodes.file[i], nodes.objfile[i]):
+            most += s.offset[<int64_t> place + 1] - s.offset[<int64_t> place]
+        if most > MOST_LINES:
+            return None
+    parts = []
+    out = Out(lambda piece: parts.append(bytes(piece)))
+    starts = bytearray((n + 1) * 8)
+    cdef int64_t *start = <int64_t *> PyByteArray_AS_STRING(starts)
+    for i in range(n):
+        start[i] = out.written + out.used
+        out.spaces(INDENT)
+        put_node(out, nodes, s, <uint32_t> i)
+        out.char(10)
+    start[n] = out.written + out.used
+    out.flush()
+    return b"".join(parts), starts
+
+
 def traces(
     Out out not None,
     Values shown not None,
@@ -477,6 +488,10 @@ def traces(
     cdef Groups groups
     cdef const uint32_t *keys
     cdef const uint32_t *texts
+    cdef const char *ready = NULL
+    cdef const int64_t *begins = NULL
+    cdef int64_t at, node
+    cdef bint last
     name, file, objfile, address, line, column = node_columns
     n = name.shape[0]
     if samples < 0 or locations < 0 or types < 1 or not 0 <= index < types or not -1 <= divisor < types:
@@ -511,6 +526,11 @@ def traces(
     keys = &label_key[0] if label_key.shape[0] else NULL
     texts = &label_str[0] if label_key.shape[0] else NULL
     groups = Groups(NULL, 0, 0)
+    # the same few frames are written time and again
+    lines = lines_of(&nodes, &s, n) if stack.shape[0] > 4 * n else None
+    if lines is not None:
+        ready = PyBytes_AS_STRING(lines[0])
+        begins = <const int64_t *> PyByteArray_AS_STRING(lines[1])
     try:
         with nogil:
             for i in range(samples):
@@ -551,17 +571,26 @@ def traces(
                 top = True
                 for j in range(stack_start[i], stack_start[i + 1]):
                     for k in range(frame_start[stack[j]], frame_start[stack[j] + 1]):
+                        node = frame_node[k]
+                        last = k == frame_start[stack[j] + 1] - 1
+                        if ready != NULL and last and not top:
+                            out.text(ready + begins[node], begins[node + 1] - begins[node])
+                            continue
                         if top:
                             out.value(shown, v, 10)
                             out.spaces(3)
                             top = False
                         else:
-                            out.spaces(13)
-                        put_node(out, &nodes, &s, frame_node[k])
-                        if k != frame_start[stack[j] + 1] - 1:
-                            out.text(" (inline)\n", 10)
+                            out.spaces(INDENT)
+                        if ready != NULL:
+                            at = begins[node] + INDENT
+                            out.text(ready + at, begins[node + 1] - at - 1)
                         else:
+                            put_node(out, &nodes, &s, node)
+                        if last:
                             out.char(10)
+                        else:
+                            out.text(" (inline)\n", 10)
             out.text(RULE, 68)
     finally:
         free(groups.at)

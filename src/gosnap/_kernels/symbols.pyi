@@ -6,15 +6,14 @@ tables is trusted: an offset that leads out of them means "not known". Loops run
 
 from collections.abc import Container
 
-import numpy as np
-import numpy.typing as npt
+from typing_extensions import Buffer
 
 _Bytes = bytes | memoryview
-_U64 = npt.NDArray[np.uint64]
-_I64 = npt.NDArray[np.int64]
-_U32 = npt.NDArray[np.uint32]
-_I32 = npt.NDArray[np.int32]
-_U8 = npt.NDArray[np.uint8]
+_U64 = Buffer
+_I64 = Buffer
+_U32 = Buffer
+_I32 = Buffer
+_U8 = Buffer
 
 class Pclntab:
     """The tables of one module (runtime.moduledata): ``pctab``, ``pcln`` (pclntable), ``ftab`` (u32 pairs),

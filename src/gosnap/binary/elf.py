@@ -3,11 +3,10 @@
 import mmap
 import struct
 import zlib
+from array import array
 from functools import cached_property
 
-import numpy as np
-import numpy.typing as npt
-
+from gosnap._kernels import callsites
 from gosnap.binary import elfhead
 from gosnap.binary.elfhead import ET_DYN, PT_NOTE, ElfHead, Section, Segment
 from gosnap.errors import GosnapError
@@ -19,11 +18,6 @@ _NOTE_GO_BUILD_ID, _NOTE_GNU_BUILD_ID = 4, 3
 # More than deflate can pack (1032:1): a claim beyond it is a lie.
 _MAX_RATIO = 1100
 _MAX_NOTES = 1 << 20
-_STT_OBJECT = 1
-
-_SYMBOL = np.dtype(
-    [("name", "<u4"), ("info", "u1"), ("other", "u1"), ("shndx", "<u2"), ("value", "<u8"), ("size", "<u8")]
-)
 
 
 class ElfFile:
@@ -137,34 +131,20 @@ class ElfFile:
         return out
 
     @cached_property
-    def _symbols(self) -> tuple[npt.NDArray[np.void], bytes]:
-        """.symtab as a structured array, and its strings."""
-        raw = self.section(".symtab")
-        table = np.frombuffer(raw, _SYMBOL, count=len(raw) // _SYMBOL.itemsize)
-        return table, bytes(self.section(".strtab"))
+    def _symbols(self) -> tuple[bytes | memoryview, bytes]:
+        """.symtab, and its strings."""
+        return self.section(".symtab"), bytes(self.section(".strtab"))
 
     def symbol(self, name: str) -> tuple[int, int] | None:
         """(link-time address, size) of a defined symbol; None if the symbol table does not have it."""
         table, strings = self._symbols
         wanted = name.encode() + b"\0"
-        places: list[int] = []
+        places = array("Q")
         at = -1
         # linkers may store a name as the tail of a longer one, so every occurrence counts
         while (at := strings.find(wanted, at + 1)) >= 0:
             places.append(at)
-        for row in np.flatnonzero(np.isin(table["name"], places) & (table["shndx"] != 0)):
-            return int(table["value"][row]), int(table["size"][row])
-        return None
-
-    def data_symbols(self) -> list[tuple[int, int, str]]:
-        """(link-time address, size, name) of the objects in the symbol table, sorted."""
-        table, strings = self._symbols
-        rows = (table["info"] & 15 == _STT_OBJECT) & (table["shndx"] != 0) & (table["size"] > 0)
-        out = []
-        for row in table[rows][["name", "value", "size"]].tolist():
-            end = strings.find(b"\0", row[0])
-            out.append((row[1], row[2], strings[row[0] : max(end, row[0])].decode("utf-8", "replace")))
-        return sorted(out)
+        return callsites.symbol(table, places)
 
     def _note(self, owner: str, kind: int) -> bytes | None:
         # Go's linker has a segment for one note only: others are found by their sections (Go >= 1.24)

@@ -1,12 +1,17 @@
 """ELF headers: segments, sections, notes, and whether it is a Go program."""
 
+from __future__ import annotations
+
 import mmap
 import struct
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import BinaryIO
 
 from gosnap.errors import GosnapError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import BinaryIO
 
 PT_LOAD, PT_NOTE = 1, 4
 PF_X, PF_W, PF_R = 1, 2, 4

@@ -35,9 +35,9 @@ def main(words: list[str]) -> int:
     if found.format == "html":
         return _page(found, report, tree)
     if found.format == "folded":
-        text = "".join(stacks.folded(tree))
+        flags.stream(found, lambda put: stacks.folded(tree, put))
     elif found.format == "speedscope":
-        text = stacks.speedscope(report, tree, _title(found))
+        flags.stream(found, lambda put: stacks.speedscope(report, tree, _title(found), put))
     else:
         limit = found.config.nodecount if found.config.nodecount > 0 else MOST_ROWS
         rows = stacks.rows(tree, limit)
@@ -57,7 +57,7 @@ def main(words: list[str]) -> int:
                     "flame", snapshot=about, totals=totals, rows=rows, left_out=left, extra=shown
                 )
             )
-    flags.write(found, text)
+        flags.write(found, text)
     return 0
 
 

@@ -33,9 +33,9 @@ def opener(found: Arguments, notes: list[str], fetched: list[str]) -> Callable[[
 
         if is_profile(source):
             return read.read_file(source, config.max_size, symbols=symbols)
-        from gosnap.profile import fetch
+        if not source.isdigit() and _is_address(source):
+            from gosnap.profile import fetch
 
-        if fetch.is_address(source):
             body = fetch.fetch(source, seconds=config.seconds, timeout=config.timeout)
             profile = read.parse(body, source, config.max_size, symbols=symbols)
             fetched.append(source)
@@ -60,6 +60,13 @@ def opener(found: Arguments, notes: list[str], fetched: list[str]) -> Callable[[
             ) from None
 
     return open_source
+
+
+def _is_address(source: str) -> bool:
+    # what reads them knows; a PID, which is none, starts sooner without it
+    from gosnap.profile import fetch
+
+    return fetch.is_address(source)
 
 
 def is_profile(source: str) -> bool:

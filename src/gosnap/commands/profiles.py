@@ -49,17 +49,20 @@ def load(
 
 def read(target: str, *, exe: str | None = None) -> "HeapProfile":
     """The same before a view is chosen."""
-    from pathlib import Path
-
     from gosnap.profile import memory
-    from gosnap.target import procs
 
     what = kind(target)
     if what != "core" and exe is not None:
         raise GosnapError("--exe goes with a core", "leave --exe out")
     if what == "process":
+        if target.isdigit():
+            return memory.of_process(int(target))
+        from gosnap.target import procs
+
         return memory.of_process(procs.resolve(target))
     if what == "core":
+        from pathlib import Path
+
         return memory.of_core(Path(target), Path(exe) if exe else None)
     if what == "snapshot":
         from gosnap.heap.snapshot import open_snapshot

@@ -8,6 +8,10 @@ from __future__ import annotations
 from gosnap.commands.profile_flags import parse
 from gosnap.commands.profile_run import Run
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gosnap.profile.answers import ProfileView
+
 USAGE = "SOURCE..."
 FORMATS = ("text", "json", "csv")
 COLUMNS = ["flat", "cum", "name", "function", "file", "line", "address", "inlined"]
@@ -29,15 +33,19 @@ def main(words: list[str]) -> int:
 
         return diff.answer(run, "top")
     graph = report.graph(edges=lambda nodes: nodes.inlined)
-    from gosnap.profile import answers
     from gosnap.report.text import profile_top
 
     estimates, columns = run.estimates(), COLUMNS
     if estimates is not None:
-        columns = [*COLUMNS, *answers.ERRORS]
-    run.answer(
-        lambda: profile_top.render(report, graph, estimates),
-        lambda: answers.top(report, graph, estimates),
-        columns,
-    )
+        from gosnap.profile.answers import ERRORS
+
+        columns = [*COLUMNS, *ERRORS]
+
+    def view() -> ProfileView:
+        # programs are answered seldom, and what makes their answers takes its time to import
+        from gosnap.profile import answers
+
+        return answers.top(report, graph, estimates)
+
+    run.answer(lambda: profile_top.render(report, graph, estimates), view, columns)
     return 0

@@ -4,21 +4,23 @@ Facts from Go 1.21 to 1.27: runtime/pprof/protomem.go (which frames are left out
 are one location), runtime/symtab.go and symtabinl.go (what an address is).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from array import array
 
+from gosnap._kernels import callsites as kernel
+from gosnap._kernels.profile_filter import take
 from gosnap._kernels.symbols import Folder, Pclntab, distinct
 from gosnap.errors import GosnapError
-from gosnap.goruntime.program import GoProgram
 
-I64 = npt.NDArray[np.int64]
-I32 = npt.NDArray[np.int32]
-U64 = npt.NDArray[np.uint64]
-U32 = npt.NDArray[np.uint32]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from typing_extensions import Buffer
+
+    from gosnap.goruntime.program import GoProgram
 
 _MAX_TABLE = 1 << 31
 _MAX_NAME = 4096
@@ -33,28 +35,48 @@ _HIDES_INTERNAL = 24
 """From Go 1.24 on, leading frames of internal/runtime/ are left out like those of runtime."""
 
 
-@dataclass
 class CallSites:
-    """Locations and functions of many stacks.
+    """Locations and functions of many stacks. Columns are buffers: memoryviews, or arrays of numpy.
 
     Functions by row: ``name`` (as the linker has it), ``file`` and ``start_line`` where it was first met.
-    Locations by row: ``address`` (a pc inside of the call), ``mapping`` (row of the executable mappings, -1
-    for none), lines [line_start[i], line_start[i + 1]) innermost first: ``line_function``, ``line``.
-    Stacks by row: locations ``stack[stack_start[i]:stack_start[i + 1]]``, innermost first. ``complete``: for
-    each mapping, whether it has locations and all of them are known by function, file and line.
+    Locations by row: ``address`` u64 (a pc inside of the call), ``mapping`` i32 (row of the executable
+    mappings, -1 for none), lines [line_start[i], line_start[i + 1]) innermost first: ``line_function`` u32,
+    ``line`` i32. Stacks by row: locations ``stack[stack_start[i]:stack_start[i + 1]]``, innermost first.
+    Starts are i64, as is ``start_line``. ``complete``: for each mapping, whether it has locations and all of
+    them are known by function, file and line.
     """
 
-    name: list[str]
-    file: list[str]
-    start_line: I64
-    address: U64
-    mapping: I32
-    line_start: I64
-    line_function: U32
-    line: I32
-    stack_start: I64
-    stack: U32
-    complete: list[bool]
+    __slots__ = (
+        *("name", "file", "start_line", "address", "mapping", "line_start", "line_function", "line"),
+        *("stack_start", "stack", "complete"),
+    )
+
+    def __init__(
+        self,
+        *,
+        name: list[str],
+        file: list[str],
+        start_line: Any,
+        address: Any,
+        mapping: Any,
+        line_start: Any,
+        line_function: Any,
+        line: Any,
+        stack_start: Any,
+        stack: Any,
+        complete: list[bool],
+    ) -> None:
+        self.name = name
+        self.file = file
+        self.start_line = start_line
+        self.address = address
+        self.mapping = mapping
+        self.line_start = line_start
+        self.line_function = line_function
+        self.line = line
+        self.stack_start = stack_start
+        self.stack = stack
+        self.complete = complete
 
 
 class Symbols:
@@ -72,52 +94,40 @@ class Symbols:
                 return found
         return None
 
-    def resolve(self, pcs: U64) -> "Resolved":
-        """What each return address is."""
+    def resolve(self, pcs: memoryview) -> Resolved:
+        """What each return address (u64) is."""
+        return Resolved(self._modules, pcs)
+
+
+class Resolved:
+    """Per return address; ``name``, ``bare`` and ``file`` u32 are rows of ``names`` and ``files``, 0 (an
+    empty text) for what is not Go's. See ``_kernels.symbols.Pclntab.resolve``."""
+
+    __slots__ = ("bare", "call", "entry", "file", "files", "inlined", "line", "name", "names", "start_line")
+
+    def __init__(self, modules: list[_Module], pcs: memoryview) -> None:
         n = len(pcs)
+        # of what no module knows the address in front of it is shown
+        self.entry, self.call = _zeros("Q", n), kernel.inside(pcs)
+        self.line, self.start_line, self.inlined = _zeros("i", n), _zeros("i", n), _zeros("B", n)
+        name, bare, file = _zeros("i", n), _zeros("i", n), _zeros("q", n)
+        owner = _zeros("I", n)
+        for number, module in enumerate(modules, 1):
+            columns = (self.entry, self.call, name, bare, file, self.line, self.start_line, self.inlined)
+            if module.table.resolve(pcs, *columns):
+                kernel.owned(self.entry, owner, number)
         names: dict[str, int] = {"": 0}
         files: dict[str, int] = {"": 0}
-        out = Resolved(
-            entry=np.zeros(n, np.uint64),
-            call=pcs - np.uint64(1),
-            name=np.zeros(n, np.uint32),
-            bare=np.zeros(n, np.uint32),
-            file=np.zeros(n, np.uint32),
-            line=np.zeros(n, np.int32),
-            start_line=np.zeros(n, np.int32),
-            inlined=np.zeros(n, np.uint8),
-            names=[],
-            files=[],
-        )
-        name, bare, file = np.zeros(n, np.int32), np.zeros(n, np.int32), np.zeros(n, np.int64)
-        for module in self._modules:
-            known = out.entry != 0
-            columns = (out.entry, out.call, name, bare, file, out.line, out.start_line, out.inlined)
-            if not module.table.resolve(pcs, *columns):
-                continue
-            mine = np.flatnonzero((out.entry != 0) & ~known)
-            out.name[mine] = _intern(name[mine], names, module.name)
-            out.bare[mine] = _intern(bare[mine], names, module.name)
-            out.file[mine] = _intern(file[mine], files, module.file)
-        out.names, out.files = list(names), list(files)
-        return out
+        texts = [module.name for module in modules]
+        self.name = _intern(kernel.keys(kernel.wider(name), owner), names, texts)
+        self.bare = _intern(kernel.keys(kernel.wider(bare), owner), names, texts)
+        self.file = _intern(kernel.keys(file, owner), files, [module.file for module in modules])
+        self.names, self.files = list(names), list(files)
 
 
-@dataclass
-class Resolved:
-    """Per return address; ``name``, ``bare`` and ``file`` are rows of ``names`` and ``files``, 0 (an empty
-    text) for what is not Go's. See ``_kernels.symbols.Pclntab.resolve``."""
-
-    entry: U64
-    call: U64
-    name: U32
-    bare: U32
-    file: U32
-    line: I32
-    start_line: I32
-    inlined: npt.NDArray[np.uint8]
-    names: list[str]
-    files: list[str]
+def _zeros(code: str, n: int) -> memoryview:
+    """n items of a type of the array module that are 0."""
+    return memoryview(array(code, bytes(n * array(code).itemsize)))
 
 
 class _Module:
@@ -135,8 +145,8 @@ class _Module:
             self.table = Pclntab(
                 self._slice(module, "pctab"),
                 self._slice(module, "pclntable"),
-                np.frombuffer(self._slice(module, "ftab", 8), "<u4"),
-                np.frombuffer(self._slice(module, "cutab", 4), "<u4"),
+                memoryview(self._slice(module, "ftab", 8)).cast("B").cast("I"),
+                memoryview(self._slice(module, "cutab", 4)).cast("B").cast("I"),
                 self._trees(program.field(module, "runtime.moduledata", "gofunc")),
                 program.field(module, "runtime.moduledata", "text"),
                 program.field(module, "runtime.moduledata", "minpc"),
@@ -175,11 +185,22 @@ def _text(table: bytes | memoryview, offset: int) -> str:
     return bytes(table[offset : offset + _MAX_NAME]).partition(b"\0")[0].decode("utf-8", "surrogateescape")
 
 
-def _intern(offsets: npt.NDArray[np.integer], known: dict[str, int], text: Callable[[int], str]) -> U32:
-    """Rows in ``known`` for offsets in a table of texts."""
-    several, inverse = np.unique(offsets, return_inverse=True)
-    rows = [known.setdefault(text(o), len(known)) for o in several.tolist()]
-    return np.array(rows, np.uint32)[inverse]
+def _intern(keys: memoryview, known: dict[str, int], texts: Sequence[Callable[[int], str]]) -> memoryview:
+    """Rows in ``known`` for offsets in tables of texts, u32."""
+    several, which = _several(keys)
+    rows = array("I")
+    for key in several:
+        offset = key & 0x1FFFFFFFF
+        text = texts[(key >> 33) - 1](offset - (1 << 33) if offset >> 32 else offset) if key else ""
+        rows.append(known.setdefault(text, len(known)))
+    return take(memoryview(rows), which)
+
+
+def _several(values: Buffer) -> tuple[memoryview, memoryview]:
+    """(the different ones u64, which of them each is u32)."""
+    n = len(memoryview(values))
+    found, which = _zeros("Q", n), _zeros("I", n)
+    return found[: distinct(values, found, which)], which
 
 
 def printed(name: str) -> str:
@@ -189,134 +210,53 @@ def printed(name: str) -> str:
     return name if first < 0 or last <= first else f"{name[:first]}[...]{name[last + 1 :]}"
 
 
-def call_sites(program: GoProgram, start: I64, pcs: U64) -> CallSites:
-    """The locations of stacks of return addresses: stack i is pcs[start[i]:start[i + 1]], innermost first."""
+def call_sites(program: GoProgram, start: memoryview, pcs: memoryview) -> CallSites:
+    """The locations of stacks of return addresses: stack i is pcs[start[i]:start[i + 1]] (i64, u64),
+    innermost first."""
     symbols = Symbols(program)
-    tails = _Tails(symbols, start, pcs)
-    every = np.concatenate([pcs, tails.pcs])
-    rows = np.zeros(len(every), np.uint32)
-    found = np.zeros(len(every), np.uint64)
-    pcs_known = found[: distinct(every, found, rows)]
-    r = symbols.resolve(pcs_known)
+    # a stack that was cut at its last frame may lack the calls around an inlined one
+    ends, tail = _several(kernel.ends(start, pcs))
+    tails = [symbols.outward(pc) for pc in ends]
+    tail_start, tail_pcs = array("q", [0]), array("Q")
+    for found in tails:
+        tail_pcs.extend(found or ())
+        tail_start.append(len(tail_pcs))
+    cut = bytes(found is not None for found in tails)
+    known, rows = _several(memoryview(b"".join((pcs, tail_pcs))).cast("Q"))
+    r = symbols.resolve(known)
     minor = program.minor or 1 << 16
     prefixes = ("runtime.", "internal/runtime/") if minor >= _HIDES_INTERNAL else ("runtime.",)
-    hidden = np.array([n.startswith(prefixes) for n in r.names], bool)[r.bare]
-    begin = _strip(start, hidden[rows[: len(pcs)]])
-    stack_start, stack = tails.join(begin, start, rows[: len(pcs)], rows[len(pcs) :])
-    if minor >= _BY_SYMBOL:
-        key = r.name
-    else:
+    hidden = kernel.flagged(r.bare, bytes(n.startswith(prefixes) for n in r.names))
+    stack_start, stack = kernel.join(start, rows, hidden, tail, tail_start, cut, len(pcs))
+    key = r.name
+    if minor < _BY_SYMBOL:
         shown: dict[str, int] = {}
-        key = np.array([shown.setdefault(printed(n), len(shown)) for n in r.names], np.uint32)[r.name]
-    goexit = np.array([n == "runtime.goexit" for n in r.names], np.uint8)[r.name]
+        same = array("I", [shown.setdefault(printed(n), len(shown)) for n in r.names])
+        key = take(memoryview(same), r.name)
+    goexit = kernel.flagged(r.name, bytes(n == "runtime.goexit" for n in r.names))
     folded = Folder(r.entry, key, r.inlined).fold(stack_start, stack, goexit)
-    line_start, frames, of_stack, locations = (np.frombuffer(c, "<u4") for c in folded)
-    return _sites(program, r, pcs_known, _Folded(line_start, frames, of_stack, locations))
-
-
-def _strip(start: I64, hidden: npt.NDArray[np.bool_]) -> I64:
-    """Where each stack begins that is left without its leading hidden frames; whole if all are hidden."""
-    shown = np.append(np.flatnonzero(~hidden), len(hidden))
-    first = shown[np.searchsorted(shown, start[:-1])]
-    begin: I64 = np.where(first < start[1:], first, start[:-1])
-    return begin
-
-
-class _Tails:
-    """The last frames of stacks: a stack that was cut there may lack the calls around an inlined one."""
-
-    def __init__(self, symbols: Symbols, start: I64, pcs: U64) -> None:
-        some = np.flatnonzero(start[1:] > start[:-1])
-        last = pcs[start[1:][some] - 1] if len(some) else np.zeros(0, np.uint64)
-        ends, inverse = np.unique(last, return_inverse=True)
-        pieces = [symbols.outward(pc) for pc in ends.tolist()]
-        lengths = np.array([-1 if p is None else len(p) for p in pieces], np.int64)
-        begins = np.concatenate([[0], np.cumsum(np.maximum(lengths, 0))]).astype(np.int64)
-        self.pcs = np.array([pc for p in pieces if p is not None for pc in p], np.uint64)
-        n = len(start) - 1
-        self._cut = np.zeros(n, np.int64)
-        self._length = np.zeros(n, np.int64)
-        self._begin = np.zeros(n, np.int64)
-        self._cut[some] = lengths[inverse] >= 0
-        self._length[some] = np.maximum(lengths[inverse], 0)
-        self._begin[some] = begins[inverse]
-
-    def join(self, begin: I64, start: I64, rows: U32, tails: U32) -> tuple[I64, U32]:
-        """(start, rows) of the stacks from ``begin`` on, with their last frames completed."""
-        body = start[1:] - begin - self._cut
-        total = body + self._length
-        out_start = np.concatenate([[0], np.cumsum(total)]).astype(np.int64)
-        out = np.zeros(int(out_start[-1]), np.uint32)
-        out[_ranges(out_start[:-1], body)] = rows[_ranges(begin, body)]
-        out[_ranges(out_start[:-1] + body, self._length)] = tails[_ranges(self._begin, self._length)]
-        return out_start, out
-
-
-def _ranges(first: I64, count: I64) -> I64:
-    """first[0], first[0] + 1, … (count[0] of them), first[1], …"""
-    ends = np.cumsum(count)
-    out: I64 = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(first - (ends - count), count)
-    return out
-
-
-class _Folded(NamedTuple):
-    """What ``Folder.fold`` returns."""
-
-    line_start: U32
-    frames: U32
-    stack_start: U32
-    stack: U32
-
-
-def _sites(
-    program: GoProgram,
-    r: Resolved,
-    pcs: U64,
-    folded: _Folded,
-) -> CallSites:
-    begins, frames = folded.line_start.astype(np.int64), folded.frames
-    inner = frames[begins[:-1]]
-    function = r.name[frames]
-    # functions in the order in which they are met; the first line of each says where it is
-    met = np.zeros(len(function), np.uint64)
-    rank = np.zeros(len(function), np.uint32)
-    met = met[: distinct(function.astype(np.uint64), met, rank)]
-    first = np.full(len(met), len(rank), np.int64)
-    np.minimum.at(first, rank, np.arange(len(rank)))
-    where = frames[first]
-    mapping, executable = _mapping_of(program, pcs[inner])
-    named = np.array([bool(n) for n in r.names], bool)
-    filed = np.array([bool(f) for f in r.files], bool)
-    known = named[r.name] & filed[r.file] & (r.line != 0)
-    incomplete = np.logical_or.reduceat(~known[frames], begins[:-1]) if len(inner) else np.zeros(0, bool)
-    return CallSites(
-        name=[r.names[i] for i in met.tolist()],
-        file=[r.files[i] for i in r.file[where].tolist()],
-        start_line=r.start_line[where].astype(np.int64),
-        address=r.call[inner],
-        mapping=mapping,
-        line_start=begins,
-        line_function=rank,
-        line=r.line[frames],
-        stack_start=folded.stack_start.astype(np.int64),
-        stack=folded.stack,
-        complete=[
-            bool((mapping == i).any()) and not bool(incomplete[mapping == i].any()) for i in range(executable)
-        ],
+    line_start, frames, of_stack, locations = (memoryview(c).cast("I") for c in folded)
+    m = program.image.mappings
+    executable = executable_rows(program)
+    sites = kernel.sites(
+        line_start,
+        frames,
+        known,
+        r.call,
+        r.name,
+        r.file,
+        r.line,
+        r.start_line,
+        len(r.names),
+        array("Q", [int(m.start[i]) for i in executable]),
+        array("Q", [int(m.end[i]) for i in executable]),
     )
+    sites["name"] = [r.names[i] for i in sites["name"]]
+    sites["file"] = [r.files[i] for i in sites["file"]]
+    return CallSites(**sites, stack_start=memoryview(array("q", of_stack)), stack=locations)
 
 
 def executable_rows(program: GoProgram) -> list[int]:
     """The mappings that a profile lists (parseProcSelfMaps): executable, and of a file or with a name."""
     m = program.image.mappings
     return [i for i in range(len(m)) if m.perms[i][2:3] == "x" and (m.path[i] or int(m.inode[i]))]
-
-
-def _mapping_of(program: GoProgram, addresses: U64) -> tuple[I32, int]:
-    """(row of the executable mappings that holds each return address or -1, how many there are)."""
-    m = program.image.mappings
-    rows = executable_rows(program)
-    out = np.full(len(addresses), -1, np.int32)
-    for k, i in enumerate(rows):
-        out[(addresses >= m.start[i]) & (addresses < m.end[i])] = k
-    return out, len(rows)

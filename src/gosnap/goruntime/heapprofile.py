@@ -1,20 +1,23 @@
 """A heap profile rebuilt from the runtime's memory: what runtime/pprof would write, as columns."""
 
+from __future__ import annotations
+
 import time
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-
+from gosnap._kernels.callsites import labels, minus
 from gosnap.binary.elf import ElfFile
 from gosnap.errors import GosnapError, NoProfileError
 from gosnap.goruntime.callsites import CallSites, call_sites, executable_rows
-from gosnap.goruntime.mprof import Buckets, State, View, estimates, published, read_buckets
-from gosnap.goruntime.program import GoProgram
+from gosnap.goruntime.mprof import Buckets, State, estimates, published, read_buckets
 from gosnap.target.peek import RunningSpace
 
-I64 = npt.NDArray[np.int64]
-U64 = npt.NDArray[np.uint64]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from gosnap.goruntime.mprof import View
+    from gosnap.goruntime.program import GoProgram
 
 _DELETED = " (deleted)"
 
@@ -35,14 +38,15 @@ class Mapping:
 class HeapProfile:
     """Samples by row, newest bucket first, as the runtime lists them: stack ``sites.stack[i]``, size, counts.
 
-    ``size``: bytes of each object. ``allocs``, ``frees``: i64[n, 4], see ``mprof.Buckets``. Rows that count
-    nothing are there, too: runtime/pprof writes them.
+    ``size``: bytes of each object, u64. ``allocs``, ``frees``: i64[n * 4], see ``mprof.Buckets``. Rows that
+    count nothing are there, too: runtime/pprof writes them. Columns are buffers: memoryviews, or arrays of
+    numpy.
     """
 
     state: State
-    size: U64
-    allocs: I64
-    frees: I64
+    size: Any
+    allocs: Any
+    frees: Any
     sites: CallSites
     mappings: list[Mapping]
     total_bytes: bool
@@ -54,22 +58,22 @@ class HeapProfile:
     def __len__(self) -> int:
         return len(self.size)
 
-    def values(self, view: View) -> tuple[I64, I64, I64, I64]:
-        """alloc_objects, alloc_space, inuse_objects, inuse_space: estimates as runtime/pprof makes them."""
+    def values(self, view: View) -> tuple[memoryview, memoryview, memoryview, memoryview]:
+        """alloc_objects, alloc_space, inuse_objects, inuse_space: estimates as runtime/pprof makes them,
+        i64."""
         allocs, frees = published(self.allocs, self.frees, self.state.cycle, view)
         rate = self.state.rate
         return (
             *estimates(allocs, self.size, rate, self.total_bytes),
-            *estimates(allocs - frees, self.size, rate, self.total_bytes),
+            *estimates(minus(allocs, frees), self.size, rate, self.total_bytes),
         )
 
-    def labels(self, view: View) -> I64:
-        """The label "bytes" of each sample, 0 for none: Go <= 1.26 has none where nothing was allocated."""
-        size = self.size.astype(np.int64)
+    def labels(self, view: View) -> memoryview:
+        """The label "bytes" of each sample, 0 for none, i64: Go <= 1.26 has none where nothing was
+        allocated."""
         if not self.total_bytes:
-            return size
-        allocs, _ = published(self.allocs, self.frees, self.state.cycle, view)
-        return np.where(allocs > 0, size, 0)
+            return labels(self.size, None)
+        return labels(self.size, published(self.allocs, self.frees, self.state.cycle, view)[0])
 
 
 def read_heap_profile(program: GoProgram, buckets: Buckets | None = None) -> HeapProfile:

@@ -5,15 +5,19 @@ without DWARF is read by the shipped table, as the nearest Go version in it has 
 is read decide.
 """
 
+from __future__ import annotations
+
 import json
+import os
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any
 
 from gosnap.errors import GosnapError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from gosnap.binary.types import TypeTable
 
 
@@ -31,7 +35,7 @@ class Layouts:
     ``types``: what DWARF says; None: what the shipped table says of Go 1.``minor``.
     """
 
-    def __init__(self, types: "TypeTable | None", minor: int = 0) -> None:
+    def __init__(self, types: TypeTable | None, minor: int = 0) -> None:
         self._types = types
         self._minor = minor
         self._structs: dict[str, int | None] = {}
@@ -110,6 +114,18 @@ class Layouts:
         return default if got is None else got.offset
 
 
+def is_shipped(version: str) -> bool:
+    """Whether the shipped table is of this very Go: a release of a version that is in it, "go1.26.6" say,
+    built without experiments, whose structures may differ."""
+    name, _, patch = version.removeprefix("go1.").partition(".")
+    return (
+        version.startswith("go1.")
+        and name.isdigit()
+        and int(name) in known_versions()
+        and (not patch or patch.isdigit())
+    )
+
+
 @dataclass(frozen=True)
 class Variable:
     """A variable of the runtime: its bytes, and where the runtime's code names it: (function, which of its
@@ -163,5 +179,6 @@ def known_versions() -> tuple[int, ...]:
 @cache
 def _table() -> dict[str, Any]:
     """layouts.json, which tools/layout_table.py writes."""
-    found: dict[str, Any] = json.loads(files("gosnap.goruntime").joinpath("layouts.json").read_text())
+    with open(os.path.join(os.path.dirname(__file__), "layouts.json"), encoding="utf-8") as f:  # noqa: PTH118, PTH120
+        found: dict[str, Any] = json.load(f)
     return found

@@ -5,24 +5,30 @@ the three collection cycles that are not published yet (``future``), because fre
 cycle after is swept. mProfCycle holds the number of the cycle C, times two, and a bit.
 """
 
+from __future__ import annotations
+
 import time
 from dataclasses import dataclass, replace
-from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
+from gosnap._kernels import callsites as kernel
 from gosnap._kernels.mprof import Chain, sampled, unsample
 from gosnap.errors import GosnapError, ReadError
-from gosnap.goruntime.program import GoProgram
-from gosnap.goruntime.spans import Spans, kernel_space
 from gosnap.target.peek import Blocks, RunningSpace
-from gosnap.target.space import AddressSpace
 
-I64 = npt.NDArray[np.int64]
-U64 = npt.NDArray[np.uint64]
+TYPE_CHECKING = False  # a running process is read without numpy, whose import takes longer than that
+if TYPE_CHECKING:
+    from typing import Any, Literal
 
-View = Literal["pprof", "now"]
+    import numpy as np
+    import numpy.typing as npt
+
+    from gosnap.goruntime.program import GoProgram
+    from gosnap.goruntime.spans import Spans
+    from gosnap.target.space import AddressSpace
+
+    U64 = npt.NDArray[np.uint64]
+    View = Literal["pprof", "now"]
+
 VIEWS: tuple[View, ...] = ("pprof", "now")
 FUTURES = 3
 _MEM_PROFILE = 1
@@ -64,15 +70,16 @@ class State:
 @dataclass
 class Buckets:
     """All buckets, newest first, as columns. ``start`` (i64[n + 1]) into ``pcs``, return addresses innermost
-    first. ``allocs``, ``frees``: i64[n, 4]: active, future[0], future[1], future[2]."""
+    first; ``address``, ``size`` u64. ``allocs``, ``frees``: i64[n * 4]: of each bucket active, future[0],
+    future[1], future[2]."""
 
     state: State
-    address: U64
-    size: U64
-    start: I64
-    pcs: U64
-    allocs: I64
-    frees: I64
+    address: memoryview
+    size: memoryview
+    start: memoryview
+    pcs: memoryview
+    allocs: memoryview
+    frees: memoryview
     total_bytes: bool
     """Whether the runtime counts bytes, too (until Go 1.26): the average size is then their quotient."""
     damaged: int = 0
@@ -87,31 +94,27 @@ class Buckets:
     def __len__(self) -> int:
         return len(self.address)
 
-    def counts(self, view: View) -> tuple[I64, I64]:
+    def counts(self, view: View) -> tuple[memoryview, memoryview]:
         """(allocations, frees) of samples per bucket; see ``published``."""
         return published(self.allocs, self.frees, self.state.cycle, view)
 
 
-def published(allocs: I64, frees: I64, cycle: int, view: View) -> tuple[I64, I64]:
-    """What a view counts of columns as ``Buckets`` has them.
+def published(allocs: Any, frees: Any, cycle: int, view: View) -> tuple[memoryview, memoryview]:
+    """What a view counts of columns as ``Buckets`` has them, i64[n] each.
 
     "pprof": what runtime.MemProfile would say now: active, and the cycle that it flushes first; all of it
     where nothing is published yet, as no collection has ended (memProfileInternal). "now": all of it, which
     is the present moment.
     """
-    if view == "now":
-        return allocs.sum(axis=1), frees.sum(axis=1)
-    column = 1 + cycle % FUTURES
-    a, f = allocs[:, 0] + allocs[:, column], frees[:, 0] + frees[:, column]
-    if not a.any() and not f.any():
-        return allocs.sum(axis=1), frees.sum(axis=1)
-    return a, f
+    return kernel.published(allocs, frees, -1 if view == "now" else 1 + cycle % FUTURES)
 
 
-def estimates(count: I64, size: U64, rate: int, total_bytes: bool) -> tuple[I64, I64]:
-    """(objects, bytes) that samples stand for, as runtime/pprof's scaleHeapSample has them."""
-    objects, space = np.zeros(len(count), np.int64), np.zeros(len(count), np.int64)
-    unsample(np.ascontiguousarray(count), size, rate, total_bytes, objects, space)
+def estimates(count: Any, size: Any, rate: int, total_bytes: bool) -> tuple[memoryview, memoryview]:
+    """(objects, bytes) that samples stand for, i64, as runtime/pprof's scaleHeapSample has them. ``count``
+    i64, ``size`` u64."""
+    n = len(memoryview(count))
+    objects, space = (memoryview(bytearray(8 * n)).cast("q") for _ in range(2))
+    unsample(count, size, rate, total_bytes, objects, space)
     return objects, space
 
 
@@ -187,9 +190,8 @@ def read_buckets(program: GoProgram) -> Buckets:
             if same:
                 locked = replace(now, held=held)
             if not held & (1 | 2 << state.cycle % FUTURES) and _same_published(last, now):
-                new = len(now) - len(last)
-                changed = (last.allocs != now.allocs[new:]) | (last.frees != now.frees[new:])
-                settled = replace(now, held=held, moving=new + int(changed.any(axis=1).sum()))
+                moving = len(now) - len(last) + _differing(last, now)
+                settled = replace(now, held=held, moving=moving)
         if now.held:
             time.sleep(_PAUSE)
         last = now
@@ -208,23 +210,21 @@ def _moved(program: GoProgram, state: State) -> bool:
 
 
 def _same(a: Buckets, b: Buckets) -> bool:
-    return (
-        np.array_equal(a.address, b.address)
-        and np.array_equal(a.allocs, b.allocs)
-        and np.array_equal(a.frees, b.frees)
-    )
+    return a.address == b.address and a.allocs == b.allocs and a.frees == b.frees
 
 
 def _same_published(before: Buckets, after: Buckets) -> bool:
     """Whether two readings of one cycle agree in what is published; new buckets, in front, have nothing."""
-    n, column = len(before), 1 + before.state.cycle % FUTURES
-    if len(after) < n or not np.array_equal(before.address, after.address[len(after) - n :]):
+    if len(after) < len(before) or before.address != after.address[len(after) - len(before) :]:
         return False
-    return all(
-        np.array_equal(x[:, i], y[len(after) - n :, i])
-        for x, y in ((before.allocs, after.allocs), (before.frees, after.frees))
-        for i in (0, column)
-    )
+    column = 1 + before.state.cycle % FUTURES
+    return not _differing(before, after, bytes(i in (0, column) for i in range(1 + FUTURES)))
+
+
+def _differing(before: Buckets, after: Buckets, columns: bytes = bytes([1] * (1 + FUTURES))) -> int:
+    """How many buckets of a reading are counted otherwise in a later one, in some columns."""
+    new = (1 + FUTURES) * (len(after) - len(before))
+    return kernel.differing(before.allocs, after.allocs[new:], before.frees, after.frees[new:], columns)
 
 
 def _layout(program: GoProgram) -> tuple[int, ...]:
@@ -261,15 +261,15 @@ def _read(program: GoProgram, state: State, blocks: Blocks) -> Buckets:
             f"{label}: {e}", "is this the executable that was running? If so, please report it"
         ) from None
     raw = chain.columns()
-    counters = np.frombuffer(raw["counters"], "<i8").reshape(-1, 2, 1 + FUTURES)
+    allocs, frees = kernel.split(memoryview(raw["counters"]).cast("q"))
     return Buckets(
         state=state,
-        address=np.frombuffer(raw["address"], "<u8"),
-        size=np.frombuffer(raw["size"], "<u8"),
-        start=np.frombuffer(raw["start"], "<i8"),
-        pcs=np.frombuffer(raw["pcs"], "<u8"),
-        allocs=counters[:, 0],
-        frees=counters[:, 1],
+        address=memoryview(raw["address"]).cast("Q"),
+        size=memoryview(raw["size"]).cast("Q"),
+        start=memoryview(raw["start"]).cast("q"),
+        pcs=memoryview(raw["pcs"]).cast("Q"),
+        allocs=allocs,
+        frees=frees,
         total_bytes=layout[-3] >= 0,
         damaged=chain.damaged,
         held=state.held,
@@ -292,6 +292,10 @@ class Sampled:
 
 def read_sampled(program: GoProgram, spans: Spans, buckets: Buckets, space: AddressSpace) -> Sampled:
     """The sampled objects of all spans in use, by their specials of kind _KindSpecialProfile."""
+    import numpy as np
+
+    from gosnap.goruntime.spans import kernel_space
+
     lay = program.layouts
     kind = program.constant("runtime._KindSpecialProfile")
     empty = Sampled(np.zeros(0, np.uint64), np.zeros(0, np.uint32), 0, 0)
@@ -312,11 +316,12 @@ def read_sampled(program: GoProgram, spans: Spans, buckets: Buckets, space: Addr
     objects, addresses, broken = sampled(
         kernel_space(space), base, elemsize, first, layout, kind, _MAX_SPECIALS
     )
-    order = np.argsort(buckets.address, kind="stable")
+    address = np.asarray(buckets.address)
+    order = np.argsort(address, kind="stable")
     wanted = np.frombuffer(addresses, "<u8")
-    at = np.minimum(np.searchsorted(buckets.address[order], wanted), len(order) - 1)
+    at = np.minimum(np.searchsorted(address[order], wanted), len(order) - 1)
     row = order[at]
-    known = buckets.address[row] == wanted
+    known = address[row] == wanted
     return Sampled(
         object=np.frombuffer(objects, "<u8")[known],
         bucket=row[known].astype(np.uint32),

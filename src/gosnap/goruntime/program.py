@@ -1,15 +1,17 @@
 """A Go program as found in an address space: its executable, load bias, globals, modules and version."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from gosnap.binary.gofile import has_pclntab, named_version
 from gosnap.errors import GosnapError, ReadError
 from gosnap.goruntime.layout import Layouts, shipped
 from gosnap.goruntime.moduledata import Place, find_moduledata
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gosnap.binary.dwarf import Closures, Globals, GoDwarf
     from gosnap.binary.elf import ElfFile
@@ -63,7 +65,7 @@ class GoProgram:
     ``dwarf`` may be None: what can be read without it is read by the shipped table of layouts.
     """
 
-    def __init__(self, image: "Image", elf: "ElfFile", dwarf: "GoDwarf | None") -> None:
+    def __init__(self, image: Image, elf: ElfFile, dwarf: GoDwarf | None) -> None:
         self.image = image
         self.space = image.space
         self.elf = elf
@@ -76,7 +78,7 @@ class GoProgram:
         self.modules = self._read_modules()
 
     @property
-    def dwarf(self) -> "GoDwarf":
+    def dwarf(self) -> GoDwarf:
         """What DWARF says; GosnapError where the program has none."""
         if self._dwarf is None:
             raise GosnapError(
@@ -96,19 +98,19 @@ class GoProgram:
         return self.elf.symbol("runtime.mheap_") is not None
 
     @cached_property
-    def types(self) -> "TypeTable":
+    def types(self) -> TypeTable:
         """Go's static types, by DWARF; without it, the types that the running program has descriptors of."""
         return self._dwarf.types if self._dwarf is not None else self.static.table
 
     @cached_property
-    def static(self) -> "StaticTypes":
+    def static(self) -> StaticTypes:
         """What the program's own descriptors and its code say of types."""
         from gosnap.goruntime.statictypes import static_types
 
         return static_types(self)
 
     @cached_property
-    def closures(self) -> "Closures":
+    def closures(self) -> Closures:
         """Functions, and what closures capture as far as it is known."""
         if self._dwarf is not None:
             return self._dwarf.closures
@@ -117,7 +119,7 @@ class GoProgram:
         return functions(self)
 
     @cached_property
-    def variables(self) -> "Globals":
+    def variables(self) -> Globals:
         """Package variables, by name, with what the linker laid out for their initial values; without DWARF
         by their addresses."""
         from gosnap.goruntime.variables import variables
@@ -126,7 +128,7 @@ class GoProgram:
         return variables(self) if self._dwarf is not None else variable_words(self)
 
     @cached_property
-    def _locator(self) -> "Locator":
+    def _locator(self) -> Locator:
         from gosnap.goruntime.locate import Locator
 
         return Locator(self)
@@ -241,7 +243,7 @@ class GoProgram:
         return modules
 
 
-def check_is_go(elf: "ElfFile") -> None:
+def check_is_go(elf: ElfFile) -> None:
     """GosnapError for a file that no Go linker made."""
     if elf.go_version() is None and elf.symbol("runtime.buildVersion") is None and not has_pclntab(elf):
         raise GosnapError(
@@ -278,7 +280,7 @@ def remark_on(version: str, label: str) -> str:
     return ""
 
 
-def load_bias(image: "Image", elf: "ElfFile") -> int:
+def load_bias(image: Image, elf: ElfFile) -> int:
     """What to add to a link-time address: 0 unless the executable is position independent."""
     if not elf.is_pie:
         return 0

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from gosnap.binary.dwarf import Globals
 from gosnap.binary.names import Names
+from gosnap.binary.symtab import STT_OBJECT, symbols
 from gosnap.goruntime.masks import pointer_words
 from gosnap.goruntime.program import GoProgram
 from gosnap.goruntime.spans import kernel_space
@@ -99,7 +100,7 @@ class _Namer:
     def __init__(self, program: GoProgram) -> None:
         self._bias = program.bias
         self._modules = program.modules
-        self._symbols = program.elf.data_symbols() if program.has_symbols else []
+        self._symbols = symbols(program.elf, STT_OBJECT) if program.has_symbols else []
         self._starts = [s[0] for s in self._symbols]
 
     def __call__(self, address: int) -> str:

@@ -6,6 +6,7 @@ runtime/pprof does (``mprof.estimates``); at a rate of 1 every object is a sampl
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -14,10 +15,12 @@ import numpy.typing as npt
 
 from gosnap.errors import NoProfileError
 from gosnap.goruntime.callsites import CallSites
+from gosnap.goruntime.heapprofile import HeapProfile
 from gosnap.goruntime.mprof import estimates
 from gosnap.heap.columns import Columns
-from gosnap.heap.memprofile import StoredProfile
+from gosnap.heap.memprofile import allocation_sites
 from gosnap.heap.numbering import numbered, sequences
+from gosnap.heap.storedprofile import stored_profile
 from gosnap.heap.tree import Tree
 from gosnap.heap.views import Row
 
@@ -33,6 +36,12 @@ _DEEPEST = 1 << 14
 each."""
 
 
+_OF_SITES = (
+    *("start_line", "address", "mapping", "line_start", "line_function", "line"),
+    *("stack_start", "stack"),
+)
+
+
 class Allocations:
     """The sampled objects of a snapshot, and the stacks that allocated them.
 
@@ -42,9 +51,8 @@ class Allocations:
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
-        stored = StoredProfile(columns)
-        self._profile = stored.profile()
-        sites = stored.sites(self._profile)
+        self._profile = _in_numpy(stored_profile(columns.reader))
+        sites = allocation_sites(columns, self._profile)
         self.objects: I64 = sites.object.astype(np.int64)
         self._bucket: I64 = sites.bucket.astype(np.int64)
         lines, depth = np.diff(self._profile.sites.line_start), np.diff(self._profile.sites.stack_start)
@@ -71,7 +79,8 @@ class Allocations:
 
     def _estimates(self, bucket: I64, count: I64) -> tuple[I64, I64]:
         p = self._profile
-        return estimates(count.astype(np.int64), p.size[bucket], p.state.rate, p.total_bytes)
+        objects, space = estimates(count.astype(np.int64), p.size[bucket], p.state.rate, p.total_bytes)
+        return np.asarray(objects), np.asarray(space)
 
     def stacks(self, group: I64, groups: int, most: int | None = STACKS) -> list[Row]:
         """What allocated the objects of each of so many groups: samples, objects, bytes (as ``estimated``),
@@ -159,6 +168,16 @@ class Allocations:
             if len(out) > _DEEPEST:
                 raise self._columns.wrong("a stack that is deeper than any of Go's")
         return out
+
+
+def _in_numpy(p: HeapProfile) -> HeapProfile:
+    """The same with columns that can be asked for many rows at once."""
+    s = p.sites
+    columns = {name: np.asarray(getattr(s, name)) for name in _OF_SITES}
+    sites = CallSites(name=s.name, file=s.file, complete=s.complete, **columns)
+    return replace(
+        p, size=np.asarray(p.size), allocs=np.asarray(p.allocs), frees=np.asarray(p.frees), sites=sites
+    )
 
 
 def matching(sites: CallSites, match: Callable[[str], object]) -> Bools:

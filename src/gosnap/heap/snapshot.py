@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gosnap.goruntime.heapprofile import HeapProfile
-    from gosnap.heap.memprofile import AllocationSites, StoredProfile
+    from gosnap.heap.memprofile import AllocationSites
     from gosnap.target.container import Reader
 
 FORMAT = 1
@@ -163,17 +163,16 @@ class Snapshot:
 
     def heap_profile(self) -> "HeapProfile":
         """The runtime's memory profile at that moment; GosnapError where there is none."""
-        return self._stored().profile()
+        from gosnap.heap.storedprofile import stored_profile
+
+        return stored_profile(self.reader)
 
     def allocation_sites(self, profile: "HeapProfile") -> "AllocationSites":
         """Which object was allocated by which row of the profile, for those that it samples."""
-        return self._stored().sites(profile)
-
-    def _stored(self) -> "StoredProfile":
         from gosnap.heap.columns import Columns
-        from gosnap.heap.memprofile import StoredProfile
+        from gosnap.heap.memprofile import allocation_sites
 
-        return StoredProfile(Columns(self.reader))
+        return allocation_sites(Columns(self.reader), profile)
 
     def info(self) -> View:
         """Target, collector, file, and the rows of the RSS."""

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from gosnap._kernels import profile_tree
-from gosnap.profile.columns import zeros
+from gosnap.profile.columns import column, zeros
 from gosnap.profile.graph import Nodes
 from gosnap.profile.labels import mark_base
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from gosnap.profile.pipeline import Report
-
-TOP = 0xFFFFFFFF
-"""The parent of places at the root."""
 
 
 class CallTree:
     """One place for each path of calls, in the order of a walk: each behind the one above it.
 
-    ``parent`` u32 (``TOP`` at the root), ``node`` u32 (of ``nodes``), ``inlined`` u8: all its calls were;
-    ``compared``: there is a base.
+    ``tree``: the paths, with a sum for every sample type; ``nodes``: what they are made of; ``compared``:
+    there is a base, whose values are on the second side, with their signs turned.
     """
 
-    __slots__ = ("_own", "_whole", "compared", "index", "inlined", "node", "nodes", "parent", "types")
+    __slots__ = ("compared", "index", "nodes", "tree", "types")
 
     def __init__(self, report: Report) -> None:
         p = report.profile
@@ -33,57 +28,61 @@ class CallTree:
         self.types = len(p.sample_types)
         sides = zeros("B", p.samples)
         self.compared = mark_base(report.profile, sides)
-        found = profile_tree.grow(
+        self.tree = profile_tree.Tree(
             p.values,
             self.types,
+            column("I", range(self.types)),
             p.stack_start,
             p.stack,
             self.nodes.frame_start,
             self.nodes.frame_node,
-            _ranks(self.nodes),
-            sides,
-            report.index,
+            len(self.nodes),
+            sides=sides if self.compared else None,
+            rank=_ranks(self.nodes),
+            order_by=report.index,
         )
-        self.parent, self.node, self.inlined = found["parent"], found["node"], found["inlined"]
-        self._own, self._whole = found["self"], found["total"]
 
     def __len__(self) -> int:
-        return len(self.node)
+        return self.tree.places
 
-    def own(self, place: int, sample_type: int) -> int:
-        """What the last call of a path has itself; of a comparison, now."""
-        return int(self._own[2 * (place * self.types + sample_type)])
-
-    def whole(self, place: int, sample_type: int) -> int:
-        """What it and all that it calls have; of a comparison, now."""
-        return int(self._whole[2 * (place * self.types + sample_type)])
-
-    def own_before(self, place: int, sample_type: int) -> int:
-        """The same as ``own`` of the base."""
-        return -int(self._own[2 * (place * self.types + sample_type) + 1])
-
-    def whole_before(self, place: int, sample_type: int) -> int:
-        """The same as ``whole`` of the base."""
-        return -int(self._whole[2 * (place * self.types + sample_type) + 1])
-
-    def heaviest(self, limit: int, *, only: int = -1) -> tuple[memoryview, memoryview]:
-        """(places, their depths) of at most so many, the heaviest of each sample type, or of one ``only``."""
-        return profile_tree.heaviest(self.parent, self._whole, self.types, limit, only)
+    def heaviest(self, limit: int, *, only: int = -1, root: bool = False) -> Places:
+        """At most so many places, the heaviest of each sample type, or of one ``only``; with ``root`` one
+        that stands for all comes first."""
+        return Places(self.tree, self.tree.heaviest(limit, only, root))
 
     def names(self) -> list[bytes]:
         """How nodes are called, by node."""
         return [self.nodes.printable(i) for i in range(len(self.nodes))]
 
-    def paths(self) -> Iterator[tuple[int, list[int]]]:
-        """(place, nodes from the root to it) for every place. The list is the same one each time."""
-        path: list[int] = []
-        depth = zeros("I", len(self))
-        for place, (parent, node) in enumerate(zip(self.parent, self.node, strict=True)):
-            at = 0 if parent == TOP else depth[parent] + 1
-            depth[place] = at
-            del path[at:]
-            path.append(node)
-            yield place, path
+
+class Places:
+    """Places of a tree as columns: ``depth``, ``node`` u32, ``inlined`` u8 (1: all its calls were)."""
+
+    __slots__ = ("_chain", "_tree", "depth", "inlined", "node")
+
+    def __init__(self, tree: profile_tree.Tree, found: dict[str, memoryview]) -> None:
+        self._tree = tree
+        self._chain = found["chain"]
+        self.depth, self.node, self.inlined = found["depth"], found["node"], found["inlined"]
+
+    def __len__(self) -> int:
+        return len(self.node)
+
+    def own(self, sample_type: int) -> memoryview:
+        """What the last call of each path has itself, i64; of a comparison, now. Not of a root."""
+        return self._tree.self_(self._chain, self.depth, sample_type)
+
+    def whole(self, sample_type: int) -> memoryview:
+        """What it and all that it calls have, i64; of a comparison, now."""
+        return self._tree.total(self._chain, sample_type)
+
+    def own_before(self, sample_type: int) -> memoryview:
+        """The same as ``own`` of the base."""
+        return profile_tree.negated(self._tree.self_(self._chain, self.depth, sample_type, 1))
+
+    def whole_before(self, sample_type: int) -> memoryview:
+        """The same as ``whole`` of the base."""
+        return profile_tree.negated(self._tree.total(self._chain, sample_type, 1))
 
 
 def _ranks(nodes: Nodes) -> memoryview:

@@ -8,8 +8,6 @@ names, and writes filters for them. Names that are mangled are left as they are:
 
 from __future__ import annotations
 
-from bisect import bisect_right
-
 from gosnap.profile.columns import column
 from gosnap.profile.model import Profile
 
@@ -91,6 +89,8 @@ def _with_signs(p: Profile) -> list[int]:
     found: dict[int, None] = {}
     for sign in _SIGNS:
         at = raw.find(sign)
+        if at >= 0:
+            from bisect import bisect_right
         while at >= 0:
             index = bisect_right(offset, at) - 1
             found[index] = None

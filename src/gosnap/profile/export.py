@@ -22,10 +22,11 @@ def whole(report: Report) -> Profile:
     ratio = report.ratio
     if ratio <= 0 or ratio == 1:
         return p
-    values = zeros("q", len(p.values))
-    for i, value in enumerate(p.values):
-        values[i] = truncate(value * ratio)
-    return p.replace(values=values)
+    from array import array
+
+    from gosnap._kernels.profile_merge import scale as scaled
+
+    return p.replace(values=scaled(p.values, array("d", [ratio]), True))
 
 
 def top(report: Report, graph: Graph) -> Profile:

@@ -102,21 +102,13 @@ def _by_name(profile: Profile, wanted: dict[str, Match], notes: Notes) -> Profil
         return profile
     p = profile
     hits = {name: Hits(p, match) for name, match in wanted.items() if name != "show_from"}
-    flags = zeros("B", p.locations)
+    every = 0 if "focus" in hits else kernel.FOCUSED
+    flags = memoryview(bytearray(bytes([every]) * p.locations))
     if "ignore" in hits:
         _note(notes, "ignore", _touched(p, hits["ignore"], kernel.IGNORED, flags) > 0)
     if "focus" in hits:
         # what is ignored counts as no match of the focus
-        focused = zeros("B", p.locations)
-        _touched(p, hits["focus"], kernel.FOCUSED, focused)
-        found = False
-        for i, bit in enumerate(focused):
-            if bit and not flags[i]:
-                flags[i] = kernel.FOCUSED
-                found = True
-        _note(notes, "focus", found)
-    else:
-        flags = memoryview(bytearray(b | kernel.FOCUSED for b in flags))
+        _note(notes, "focus", _touched(p, hits["focus"], kernel.FOCUSED, flags, kernel.IGNORED) > 0)
     for name, mode in (("hide", kernel.HIDE), ("show", kernel.SHOW)):
         if name in hits:
             p, count = _lines(p, mode, hits[name], flags)
@@ -124,9 +116,9 @@ def _by_name(profile: Profile, wanted: dict[str, Match], notes: Notes) -> Profil
     return kept_stacks(p, kernel.SELECT, flags)
 
 
-def _touched(p: Profile, hits: Hits, bit: int, flags: memoryview) -> int:
+def _touched(p: Profile, hits: Hits, bit: int, flags: memoryview, unless: int = 0) -> int:
     return kernel.touched(
-        p.line_start, p.line_function, p.location_mapping, hits.functions, hits.mappings, bit, flags
+        p.line_start, p.line_function, p.location_mapping, hits.functions, hits.mappings, bit, flags, unless
     )
 
 
@@ -180,12 +172,8 @@ def _by_tag(p: Profile, tags: dict[str, tagfilter.TagFilter], notes: Notes) -> P
     known = labels.Labels(p)
     keep = memoryview(bytearray(b"\1" * p.samples))
     for name, tag in tags.items():
-        having = tag.samples(known)
-        _note(notes, name, any(having))
-        wanted = 1 if name == "tagfocus" else 0
-        for i, has in enumerate(having):
-            if has != wanted:
-                keep[i] = 0
+        found = kernel.narrow(keep, tag.samples(known), name == "tagfocus")
+        _note(notes, name, found > 0)
     kept = kernel.chosen(keep)
     if len(kept) == p.samples:
         return p

@@ -1,23 +1,24 @@
 """Profiles of programs that serve none: the runtime's memory profile as the heap endpoint would write it.
 
-The one module of this room that imports numpy, and rooms that know Go programs. Source of the layout:
+The one module of this room that imports rooms that know Go programs. Source of the layout:
 runtime/pprof/protomem.go and proto.go, Go 1.21 to 1.27.
 """
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from __future__ import annotations
 
-import numpy as np
-
+from gosnap._kernels.callsites import present, rows, wider
 from gosnap.errors import GosnapError
 from gosnap.goruntime.heapprofile import HeapProfile, read_heap_profile
-from gosnap.goruntime.mprof import VIEWS, View
-from gosnap.profile.columns import seen
-from gosnap.profile.model import HAS_FUNCTIONS, NONE, Profile
+from gosnap.goruntime.mprof import VIEWS
+from gosnap.profile.columns import column, seen, zeros
+from gosnap.profile.model import HAS_FUNCTIONS, Profile
 from gosnap.profile.strings import Strings
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from gosnap.profile.columns import Code
+    from pathlib import Path
+
+    from gosnap.goruntime.mprof import View
 
 __all__ = ["HeapProfile", "checked_view", "of_core", "of_process", "to_profile"]
 
@@ -38,49 +39,46 @@ def to_profile(heap: HeapProfile, view: View = "pprof") -> Profile:
     """
     sites = heap.sites
     texts = _Texts()
-    label = heap.labels(view)
-    labelled = np.flatnonzero(label)
-    mapping = np.where(sites.mapping < 0, NONE, sites.mapping).astype(np.uint32)
+    label_start, label_num = present(heap.labels(view))
+    labels, locations, lines = len(label_num), len(sites.address), len(sites.line)
     maps = heap.mappings
     functions = [texts.index(n) for n in sites.name]
-    key = texts.index(_SIZE_LABEL) if len(labelled) else 0
-    columns: dict[str, tuple[object, Code]] = {
-        "values": (np.stack(heap.values(view), axis=1).reshape(-1), "q"),
-        "stack_start": (sites.stack_start, "q"),
-        "stack": (sites.stack, "I"),
-        "label_start": (np.concatenate([[0], np.cumsum(label != 0)]), "q"),
-        "label_key": (np.full(len(labelled), key), "I"),
-        "label_str": (np.zeros(len(labelled)), "I"),
-        "label_num": (label[labelled], "q"),
-        "label_unit": (np.zeros(len(labelled)), "I"),
-        "mapping_id": (np.arange(1, len(maps) + 1), "Q"),
-        "mapping_start": ([m.start for m in maps], "Q"),
-        "mapping_limit": ([m.limit for m in maps], "Q"),
-        "mapping_offset": ([m.offset for m in maps], "Q"),
-        "mapping_file": ([texts.index(m.file) for m in maps], "I"),
-        "mapping_build_id": ([texts.index(m.build_id) for m in maps], "I"),
-        "mapping_flags": ([HAS_FUNCTIONS if done else 0 for done in sites.complete], "B"),
-        "location_id": (np.arange(1, len(sites.address) + 1), "Q"),
-        "location_address": (sites.address, "Q"),
-        "location_mapping": (mapping, "I"),
-        "location_folded": (np.zeros(len(sites.address)), "B"),
-        "line_start": (sites.line_start, "q"),
-        "line_function": (sites.line_function, "I"),
-        "line_line": (sites.line, "q"),
-        "line_column": (np.zeros(len(sites.line)), "q"),
-        "function_id": (np.arange(1, len(functions) + 1), "Q"),
-        "function_name": (functions, "I"),
-        "function_system_name": (functions, "I"),
-        "function_filename": ([texts.index(f) for f in sites.file], "I"),
-        "function_start_line": (sites.start_line, "q"),
-    }
+    key = texts.index(_SIZE_LABEL) if labels else 0
     return Profile(
         sample_types=tuple(SAMPLE_TYPES),
         period_type=("space", "bytes"),
         period=heap.state.rate,
         time_nanos=heap.time_nanos,
+        values=rows(*heap.values(view)),
+        stack_start=seen("q", sites.stack_start),
+        stack=seen("I", sites.stack),
+        label_start=label_start,
+        label_key=seen("I", column("I", [key]).tobytes() * labels),
+        label_str=zeros("I", labels),
+        label_num=label_num,
+        label_unit=zeros("I", labels),
+        mapping_id=column("Q", range(1, len(maps) + 1)),
+        mapping_start=column("Q", [m.start for m in maps]),
+        mapping_limit=column("Q", [m.limit for m in maps]),
+        mapping_offset=column("Q", [m.offset for m in maps]),
+        mapping_file=column("I", [texts.index(m.file) for m in maps]),
+        mapping_build_id=column("I", [texts.index(m.build_id) for m in maps]),
+        mapping_flags=column("B", [HAS_FUNCTIONS if done else 0 for done in sites.complete]),
+        location_id=column("Q", range(1, locations + 1)),
+        location_address=seen("Q", sites.address),
+        # -1, for none, is NONE there
+        location_mapping=seen("I", sites.mapping),
+        location_folded=zeros("B", locations),
+        line_start=seen("q", sites.line_start),
+        line_function=seen("I", sites.line_function),
+        line_line=wider(sites.line),
+        line_column=zeros("q", lines),
+        function_id=column("Q", range(1, len(functions) + 1)),
+        function_name=column("I", functions),
+        function_system_name=column("I", functions),
+        function_filename=column("I", [texts.index(f) for f in sites.file]),
+        function_start_line=seen("q", sites.start_line),
         strings=Strings.of(texts.raw()),
-        **{name: seen(code, np.ascontiguousarray(c, code).data) for name, (c, code) in columns.items()},
     )
 
 
@@ -89,6 +87,13 @@ def of_process(pid: int) -> HeapProfile:
     none."""
     from gosnap.goruntime.running import open_running
 
+    program = open_running(pid, dwarf=False)
+    try:
+        return read_heap_profile(program)
+    except GosnapError:
+        if program.has_dwarf or not program.elf.has_dwarf:
+            raise
+    # structures may not be those of the release that the program says it was built with
     return read_heap_profile(open_running(pid))
 
 

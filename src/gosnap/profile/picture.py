@@ -9,16 +9,16 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from gosnap._kernels import profile_graph, profile_picture
-from gosnap.profile.columns import zeros
+from gosnap._kernels import profile_graph, profile_picture, profile_tree
+from gosnap.profile.columns import column, zeros
 from gosnap.profile.graph import INLINE, RESIDUAL, Graph, Nodes
-from gosnap.profile.model import NONE
 from gosnap.profile.nodelabels import NodeLabels, Tag
 from gosnap.profile.units import absolute, quotient, truncate, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Any
 
     from gosnap.profile.pipeline import Report
 
@@ -357,62 +357,43 @@ class _Tree:
         self.report = report
         self.nodes = nodes
         p = report.profile
-        found = profile_picture.tree(
+        wanted = [report.index] if report.divisor < 0 else [report.index, report.divisor]
+        self.tree = profile_tree.Tree(
             p.values,
             len(p.sample_types),
-            report.index,
-            report.divisor,
+            column("I", wanted),
             p.stack_start,
             p.stack,
             nodes.frame_start,
             nodes.frame_node,
+            len(nodes),
+            zeros=False,
         )
-        self.leaf, self.parent, self.node = found["leaf"], found["parent"], found["node"]
-        self.inlined = found["inlined"]
-        self.flat, self.cum = found["flat"], found["cum"]
-        self.flat_div, self.cum_div = found["flat_div"], found["cum_div"]
-        self.there = zeros("B", len(self.parent))
-        self.count, self.flat_sum = profile_graph.choose(
-            self.flat, self.cum, report.config.drop_negative, self.there
-        )
-        self.kept = self.there
+        self.count, self.flat_sum = self.tree.choose(report.config.drop_negative)
+        self.found: dict[str, Any] = {}
         self.labels: NodeLabels | None = None
-        self.names: dict[int, bytes] = {}
 
     def cut(self, cutoff: int) -> int:
-        if cutoff <= 0:
-            return 0
-        self.kept = zeros("B", len(self.parent))
-        self.kept[:] = self.there
-        kept: int = profile_graph.cut(self.cum, cutoff, self.kept)
+        self.found = self.tree.shown(self.report.config.drop_negative, cutoff)
+        kept = sum(1 for flags in self.found["flags"] if flags & profile_tree.SHOWN)
         return self.count - kept
 
     def spots(self) -> list[Spot]:
         """Nodes that are kept, joined where nodes between them are not."""
+        f = self.found
+        names = {node: self.nodes.printable(node) for node in set(f["node"])}
+        none = [0] * len(f["node"])
+        sums = zip(f["flat"], f["flat_div"] or none, f["cum"], f["cum_div"] or none, strict=True)
+        made = [
+            Spot(place, node, names[node], own)
+            for place, (node, own) in enumerate(zip(f["node"], sums, strict=True))
+        ]
         # what has no weight is no node, yet it is not taken out of the paths that it is in
-        made = {
-            place: self._spot(place)
-            for place, (kept, there) in enumerate(zip(self.kept, self.there, strict=True))
-            if kept or not there
-        }
-        for place, spot in made.items():
-            inlined, above = bool(self.inlined[place]), self.parent[place]
-            direct = True
-            while above != NONE and above not in made:
-                inlined = inlined and bool(self.inlined[above])
-                above, direct = self.parent[above], False
-            if above != NONE:
-                Link(made[above], spot, (spot.cum, spot.cum_div), residual=not direct, inlined=inlined)
-        return [spot for place, spot in made.items() if self.kept[place]]
-
-    def _spot(self, place: int) -> Spot:
-        node = self.node[place]
-        name = self.names.get(node)
-        if name is None:
-            name = self.names[node] = self.nodes.printable(node)
-        flat_div = self.flat_div[place] if self.flat_div else 0
-        cum_div = self.cum_div[place] if self.cum_div else 0
-        return Spot(place, node, name, (self.flat[place], flat_div, self.cum[place], cum_div))
+        for spot, up, flags in zip(made, f["up"], f["flags"], strict=True):
+            if flags & profile_tree.LINKED:
+                residual, inlined = not flags & profile_tree.DIRECT, bool(flags & profile_tree.INLINED)
+                Link(made[up], spot, (spot.cum, spot.cum_div), residual=residual, inlined=inlined)
+        return [spot for spot in made if f["flags"][spot.place] & profile_tree.SHOWN]
 
     def keep(self, spots: list[Spot], kept: list[Spot]) -> list[Spot]:
         """Take out the others; their callees are their caller's now."""
@@ -433,15 +414,16 @@ class _Tree:
 
     def label(self, spots: list[Spot]) -> None:
         self.labels = self.labels or NodeLabels(self.report)
-        p, labels = self.report.profile, self.labels
+        p, labels, f = self.report.profile, self.labels, self.found
         found = profile_picture.place_tags(
             p.values,
             len(p.sample_types),
             self.report.index,
             self.report.divisor,
-            self.leaf,
-            self.parent,
-            labels.slots(len(self.parent), [spot.place for spot in spots]),
+            f["leaf"],
+            f["ends"],
+            f["up"],
+            labels.slots(len(f["up"]), [spot.place for spot in spots]),
             *labels.columns(),
         )
         labels.give(found, spots)

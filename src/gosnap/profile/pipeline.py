@@ -10,11 +10,10 @@ filters, 8. the total, 9. else the filters now. Then ``Report.nodes`` 10. makes 
 from __future__ import annotations
 
 import os
-from itertools import pairwise
 
 from gosnap.errors import GosnapError
 from gosnap.profile import demangle, read
-from gosnap.profile.columns import column, offsets, zeros
+from gosnap.profile.columns import column, zeros
 from gosnap.profile.graph import Graph, Nodes, trimmed
 from gosnap.profile.model import BASE_LABEL, HAS_INLINE_FRAMES, Profile
 from gosnap.profile.names import escaped
@@ -247,11 +246,10 @@ class Report:
         if self.inlines:
             return p
         # pprof aggregates only then, and drops columns as it does so
+        from gosnap._kernels.profile_filter import outermost
         from gosnap.profile.filters import with_lines
 
-        kept = [last - 1 for first, last in pairwise(p.line_start) if last > first]
-        start = offsets(int(last > first) for first, last in pairwise(p.line_start))
-        p = with_lines(p, start, column("I", kept))
+        p = with_lines(p, *outermost(p.line_start))
         flags = column("B", [bits & ~HAS_INLINE_FRAMES for bits in p.mapping_flags])
         columns = p.line_column if self.config.showcolumns else zeros("q", len(p.line_column))
         return p.replace(mapping_flags=flags, line_column=columns)

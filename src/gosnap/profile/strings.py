@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-
 from gosnap.profile.columns import offsets
 
 TYPE_CHECKING = False
@@ -55,6 +53,9 @@ class Strings:
         if not text:
             return 0
         at = self._bytes.find(text)
+        if at >= 0:
+            # most profiles have none of what is looked for
+            from bisect import bisect_right
         while at >= 0:
             index = bisect_right(self.offset, at) - 1
             if self.offset[index] == at and self.offset[index + 1] - at == len(text):

@@ -61,7 +61,7 @@ class TagFilter:
             found = zeros("B", p.samples) if n else out
             kernel.having(p.label_start, labels.which, hit, found)
             if n:
-                out[:] = bytes(a & b for a, b in zip(out, found, strict=True))
+                kernel.narrow(out, found, True)
 
     def _number(self, labels: Labels, i: int) -> bool:
         assert self._range is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gosnap._kernels import profile_filter as kernel
+from gosnap._kernels.profile_picture import label_sets
 from gosnap.profile.columns import zeros
 from gosnap.profile.labels import Labels
 from gosnap.profile.model import NONE
@@ -51,21 +52,19 @@ class _Frames:
         out = zeros("I", p.samples * len(keys))
         for k, text in enumerate(keys):
             key = text.encode("utf-8", "surrogateescape")
-            wanted = [self._labels.key(i) == key for i in range(len(self._labels))]
+            wanted = memoryview(bytearray(self._labels.key(i) == key for i in range(len(self._labels))))
             # most samples have the same few values
-            made: dict[tuple[int, ...], int] = {}
-            for s in range(p.samples):
-                mine = tuple(
-                    w for w in self._labels.which[p.label_start[s] : p.label_start[s + 1]] if wanted[w]
-                )
-                found = found or bool(mine)
-                place = made.get(mine)
-                if place is None:
-                    place = made[mine] = self._place(self._values(mine), key)
-                out[s * len(keys) + k] = place
+            set_of, first = label_sets(p.label_start, self._labels.which, wanted)
+            found = found or len(first) > 1
+            places = zeros("I", len(first))
+            for number, s in sorted(enumerate(first), key=lambda pair: pair[1]):
+                if s != NONE:
+                    labels = self._labels.which[p.label_start[s] : p.label_start[s + 1]]
+                    places[number] = self._place(self._values([i for i in labels if wanted[i]]), key)
+            out[k :: len(keys)] = kernel.take(places, set_of)
         return out, found
 
-    def _values(self, labels: tuple[int, ...]) -> bytes:
+    def _values(self, labels: list[int]) -> bytes:
         """Strings before numbers, as the sample has them."""
         texts = [self._labels.text(i) for i in labels if not self._labels.is_number(i)]
         for i in labels:
@@ -75,7 +74,7 @@ class _Frames:
                 texts.append(shown.encode("utf-8", "surrogateescape"))
         return b",".join(texts)
 
-    def _has_units(self, labels: tuple[int, ...]) -> bool:
+    def _has_units(self, labels: list[int]) -> bool:
         return any(self._labels.unit(i) for i in labels if self._labels.is_number(i))
 
     def _place(self, function: bytes, file: bytes) -> int:

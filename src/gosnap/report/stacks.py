@@ -5,15 +5,20 @@ from __future__ import annotations
 
 import json
 
-from gosnap.profile.calltree import TOP, CallTree
+from gosnap._kernels.profile_text import Out
+from gosnap.profile.calltree import CallTree
+from gosnap.profile.columns import offsets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable
+    from typing import Any
 
     from gosnap.profile.answers import Row
     from gosnap.profile.pipeline import Report
     from gosnap.report.html.flame import Flame
+
+    Put = Callable[[bytes | memoryview], object]
 
 MOST_PLACES = 200_000
 """A page holds so many places of a tree; what is lighter is left out, and the page says so."""
@@ -21,17 +26,16 @@ _SPEEDSCOPE = "https://www.speedscope.app/file-format-schema.json"
 _SPEEDSCOPE_UNITS = ("bytes", "nanoseconds", "microseconds", "milliseconds", "seconds")
 
 
-def folded(tree: CallTree) -> Iterator[str]:
+def folded(tree: CallTree, put: Put) -> None:
     """ "main.main;main.f 4096" for each path that has something itself, of a comparison the change; a line
-    each.
+    each, in pieces.
 
     Semicolons and line breaks in names, which mean something here, become colons and spaces.
     """
-    names = [_plain(name) for name in tree.names()]
-    for place, path in tree.paths():
-        value = tree.own(place, tree.index) - tree.own_before(place, tree.index)
-        if value:
-            yield ";".join(names[node] for node in path) + f" {value}\n"
+    names = [_plain(name).encode("utf-8") for name in tree.names()]
+    out = Out(put)
+    tree.tree.folded(out, tree.index, memoryview(b"".join(names)), offsets(map(len, names)))
+    out.flush()
 
 
 def _plain(name: bytes) -> str:
@@ -39,9 +43,9 @@ def _plain(name: bytes) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def speedscope(report: Report, tree: CallTree, title: str) -> str:
-    """A document of speedscope's format, with one profile per sample type. Negative weights, which it does
-    not know, become 0."""
+def speedscope(report: Report, tree: CallTree, title: str, put: Put) -> None:
+    """A document of speedscope's format, with one profile per sample type, in pieces. Negative weights, which
+    it does not know, become 0."""
     nodes = tree.nodes
     raw = nodes.profile.strings.raw
     frames = []
@@ -52,89 +56,76 @@ def speedscope(report: Report, tree: CallTree, title: str) -> str:
         if nodes.line[node]:
             frame["line"] = nodes.line[node]
         frames.append(frame)
-    samples: list[list[int]] = []
-    places: list[int] = []
-    for place, path in tree.paths():
-        if any(tree.own(place, t) for t in range(tree.types)):
-            samples.append(list(path))
-            places.append(place)
-    profiles = []
-    for t, (type_name, unit) in enumerate(report.profile.sample_types):
-        weights = [max(tree.own(place, t), 0) for place in places]
-        profiles.append(
-            {
-                "type": "sampled",
-                "name": type_name,
-                "unit": unit if unit in _SPEEDSCOPE_UNITS else "none",
-                "startValue": 0,
-                "endValue": sum(weights),
-                "samples": samples,
-                "weights": weights,
-            }
-        )
     document = {
         "$schema": _SPEEDSCOPE,
         "exporter": "gosnap",
         "name": title,
         "activeProfileIndex": tree.index,
         "shared": {"frames": frames},
-        "profiles": profiles,
     }
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n"
+    out = Out(put)
+    out.put(_open(document) + b',"profiles":[')
+    for t, (type_name, unit) in enumerate(report.profile.sample_types):
+        profile = {
+            "type": "sampled",
+            "name": type_name,
+            "unit": unit if unit in _SPEEDSCOPE_UNITS else "none",
+            "startValue": 0,
+            "endValue": tree.tree.positive(t),
+        }
+        out.put((b"," if t else b"") + _open(profile) + b',"samples":[')
+        tree.tree.paths(out)
+        out.put(b'],"weights":[')
+        tree.tree.weights(out, t)
+        out.put(b"]}")
+    out.put(b"]}\n")
+    out.flush()
+
+
+def _open(document: dict[str, Any]) -> bytes:
+    """JSON without the brace that ends it."""
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return text[:-1].encode("utf-8", "surrogateescape")
 
 
 def rows(tree: CallTree, limit: int) -> list[Row]:
     """The heaviest places, in the order of a walk: name, depth, flat, cum; of a comparison what they were
     too."""
-    names = [name.decode("utf-8", "replace") for name in tree.names()]
-    out: list[Row] = []
-    for place, depth in zip(*tree.heaviest(limit, only=tree.index), strict=True):
-        row: Row = {
-            "name": names[tree.node[place]],
-            "depth": depth,
-            "flat": tree.own(place, tree.index),
-            "cum": tree.whole(place, tree.index),
-        }
-        if tree.compared:
-            row["flat_before"] = tree.own_before(place, tree.index)
-            row["cum_before"] = tree.whole_before(place, tree.index)
-        out.append(row)
-    return out
+    raw = tree.nodes.printable
+    t, places = tree.index, tree.heaviest(limit, only=tree.index)
+    columns: dict[str, Iterable[Any]] = {
+        "name": (raw(node).decode("utf-8", "replace") for node in places.node),
+        "depth": places.depth,
+        "flat": places.own(t),
+        "cum": places.whole(t),
+    }
+    if tree.compared:
+        columns |= {"flat_before": places.own_before(t), "cum_before": places.whole_before(t)}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def flame(report: Report, tree: CallTree, title: str, notes: list[str]) -> Flame:
     """What the page draws: the heaviest places under one root that stands for all."""
-    from gosnap.profile.columns import zeros
     from gosnap.report.html.flame import Flame, Values
 
-    places, depths = tree.heaviest(MOST_PLACES)
-    n = len(places) + 1
-    depth, name, inlined = zeros("I", n), zeros("I", n), zeros("B", n)
+    places = tree.heaviest(MOST_PLACES, root=True)
     names = [*tree.names(), b"all"]
-    name[0] = len(names) - 1
-    for i, (place, level) in enumerate(zip(places, depths, strict=True), 1):
-        depth[i], name[i], inlined[i] = level + 1, tree.node[place], tree.inlined[place]
-    roots = [place for place, parent in enumerate(tree.parent) if parent == TOP]
-    values = []
-    for t, (type_name, unit) in enumerate(report.profile.sample_types):
-        total, base = zeros("q", n), zeros("q", n)
-        total[0], base[0] = sum(tree.whole(r, t) for r in roots), sum(tree.whole_before(r, t) for r in roots)
-        for i, place in enumerate(places, 1):
-            total[i] = tree.whole(place, t)
-            if tree.compared:
-                base[i] = tree.whole_before(place, t)
-        values.append(Values(type_name, unit, total, base if tree.compared else None))
+    places.node[0] = len(names) - 1
+    values = [
+        Values(type_name, unit, places.whole(t), places.whole_before(t) if tree.compared else None)
+        for t, (type_name, unit) in enumerate(report.profile.sample_types)
+    ]
     return Flame(
         title=title,
         names=[raw.decode("utf-8", "replace") for raw in names],
-        depth=depth,
-        name=name,
+        depth=places.depth,
+        name=places.node,
         values=values,
         places=[*_sources(tree), ""],
-        inlined=inlined,
+        inlined=places.inlined,
         chosen=tree.index,
         notes=notes,
-        left_out=len(tree) - len(places),
+        left_out=len(tree) - (len(places) - 1),
     )
 
 

@@ -15,6 +15,8 @@ last 32 bytes         directory's offset u64, stored bytes u64, raw bytes u32, C
 All chunks of a section but the last have CHUNK raw bytes, so that a part can be read without the rest.
 """
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import fcntl
@@ -32,13 +34,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from gosnap.binary.zstd import compressor, decompress
 from gosnap.errors import GosnapError
+
+if TYPE_CHECKING:
+    # verbs on profiles read a section or two, and no numpy for that
+    import numpy as np
+    import numpy.typing as npt
 
 VERSION = 1
 MAGIC = b"GOSNAP\r\n"
@@ -55,6 +59,15 @@ _RECENT = 64
 """Chunks that a reader keeps unpacked."""
 _AHEAD = 8
 """Chunks that may wait for a compressing thread."""
+
+_CODES: dict[str, Literal["B", "i", "I", "q", "Q"]] = {
+    "|u1": "B",
+    "<i4": "i",
+    "<u4": "I",
+    "<i8": "q",
+    "<u8": "Q",
+}
+"""Formats of the struct module, by numpy's names of types."""
 
 Bytes = bytes | memoryview
 
@@ -140,6 +153,8 @@ class Writer:
 
     def add_array(self, name: str, column: npt.NDArray[Any]) -> None:
         """A one-dimensional column."""
+        import numpy as np
+
         flat = np.ascontiguousarray(column)
         self._add(name, flat.dtype.str, [flat.data.cast("B")] if flat.nbytes else [])
 
@@ -323,6 +338,17 @@ class Reader:
         s = self._section(name)
         return b"".join(_unpack(self.path, name, self._data, c) for c in s.chunks)
 
+    def column(self, name: str, dtype: str) -> memoryview:
+        """A section that must be a column of this type ("<u4"), without numpy: items by their format."""
+        s = self._section(name)
+        code = _CODES[dtype]
+        if s.dtype != dtype or s.raw_bytes % struct.calcsize(code):
+            raise GosnapError(
+                f"{self.path}: section {name} holds {s.raw_bytes:,} bytes of {s.dtype}, expected {dtype}",
+                "this file was not written by gosnap; take the snapshot again",
+            )
+        return memoryview(self.read(name)).cast(code)
+
     def json(self, name: str) -> Any:
         """A section of JSON."""
         try:
@@ -337,6 +363,8 @@ class Reader:
     def array(self, name: str, spare: int = 0) -> npt.NDArray[Any]:
         """A section that is a column; with ``spare`` one that may be changed, and has room for so many items
         more at its end, whose values are anything."""
+        import numpy as np
+
         s = self._section(name)
         try:
             dtype = np.dtype(s.dtype)
@@ -346,6 +374,8 @@ class Reader:
 
     def _bytes(self, s: Section, spare: int = 0) -> npt.NDArray[np.uint8]:
         """A whole section, and room behind it; large ones are unpacked by two threads."""
+        import numpy as np
+
         for chunk in s.chunks:
             _believe(self.path, s.name, chunk)
         try:

@@ -1,11 +1,15 @@
 """What a capture yields: the bytes, the threads, and the facts about the process at that instant."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
-from gosnap.target.space import U64, AddressSpace
+    from gosnap.target.space import U64, AddressSpace
 
 REGISTERS = (
     *("r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi"),
@@ -19,7 +23,8 @@ PAGE_FILE, PAGE_PRESENT, PAGE_SWAPPED, PAGE_ZERO, PAGE_HUGE = 4, 8, 16, 32, 64
 
 @dataclass
 class Mappings:
-    """/proc/PID/maps, as columns; for a core what its headers and NT_FILE say."""
+    """/proc/PID/maps, as columns; for a core what its headers and NT_FILE say. Of a process that is read as
+    it runs, columns are arrays of Python's own."""
 
     start: U64
     end: U64

@@ -19,7 +19,8 @@ from gosnap.binary.gofile import has_pclntab
 from gosnap.errors import GosnapError
 from gosnap.target import pages, procfs
 from gosnap.target.image import PAGE_FILE, PAGE_PRESENT, PAGE_ZERO, Image, Mappings, Resident, Threads
-from gosnap.target.mirror import Mirror, Reserve, check_memory
+from gosnap.target.mirror import Mirror, check_memory
+from gosnap.target.reserve import Reserve
 from gosnap.target.space import U64, AddressSpace
 from gosnap.target.stop import moment_now, run_stopped
 

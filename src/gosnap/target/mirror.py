@@ -1,51 +1,22 @@
 """Memory of ours that takes a target's pages at the same distances from each other as they have there."""
 
 import errno
-import mmap
 import threading
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from gosnap._kernels import copy
 from gosnap.errors import GosnapError
 from gosnap.target import pages, procfs
-from gosnap.target.space import MAP_NORESERVE, U64
+from gosnap.target.reserve import HUGE, Reserve, reserve
+from gosnap.target.space import U64
 
-HUGE = 2 << 20
 _SLACK = 1 << 30
 """Address space kept behind a region, so that a heap that grows before the stop stays in one piece."""
 _GROWING = 1 << 20
 _SPARSE = 16
 _SPLIT = 16 << 20
 _LARGE = 1 << 30
-
-
-@dataclass
-class Reserve:
-    """Address space in our process that stands for [start, end) of the target."""
-
-    start: int
-    end: int
-    host: int
-    owner: object = field(repr=False)
-
-
-def reserve(start: int, end: int) -> Reserve:
-    """Takes zero-filled address space for [start, end), not memory.
-
-    Host and target address agree modulo 2 MiB, so that huge pages there can be huge pages here.
-    """
-    size = end - start
-    try:
-        area = mmap.mmap(-1, size + HUGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE, prot=3)
-    except (OSError, ValueError, OverflowError):
-        raise GosnapError(
-            f"no address space for a copy of {size:,} bytes at {start:#x}",
-            "raise `ulimit -v`, or set vm.overcommit_memory to 0 or 1",
-        ) from None
-    base = int(np.frombuffer(area, dtype=np.uint8).ctypes.data)
-    return Reserve(start, end, base + (start - base) % HUGE, area)
 
 
 class Mirror:

@@ -1,16 +1,24 @@
 """Memory of a process that runs on while it is read, and blocks of a target's memory laid out for kernels."""
 
-import errno
+from __future__ import annotations
 
-import numpy as np
+import errno
+from array import array
+from bisect import bisect_right
 
 from gosnap._kernels import copy
+from gosnap._kernels.callsites import address_of
 from gosnap._kernels.memory import Space
 from gosnap.errors import GosnapError, ReadError
 from gosnap.target import procfs
-from gosnap.target.image import Mappings
-from gosnap.target.mirror import Reserve, reserve
-from gosnap.target.space import U64, AddressSpace, host_bytes
+from gosnap.target.reserve import Reserve, reserve
+from gosnap.target.space import AddressSpace, host_bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from gosnap.target.image import Mappings
 
 _BLOCK = 1 << 16
 _PAGE = 4096
@@ -38,11 +46,8 @@ class RunningSpace(AddressSpace):
         if not self.contains(addr, size):
             raise ReadError(f"{addr:#x} is not mapped (reading {size} bytes)")
         out = bytearray(size)
-        if size:
-            view = np.frombuffer(out, np.uint8)
-            one = np.array([addr], np.uint64), np.array([view.ctypes.data], np.uint64)
-            if self.copy(*one, np.array([size], np.uint64)):
-                raise ReadError(f"{addr:#x} cannot be read ({size} bytes)")
+        if size and self.copy(array("Q", [addr]), array("Q", [address_of(out)]), array("Q", [size])):
+            raise ReadError(f"{addr:#x} cannot be read ({size} bytes)")
         return bytes(out)
 
     def contains(self, addr: int, size: int = 1) -> bool:
@@ -57,14 +62,15 @@ class RunningSpace(AddressSpace):
 
     def renew(self) -> None:
         """See what has been mapped since."""
-        self.mappings = procfs.read_maps(self.pid)
+        self.mappings = procfs.read_maps(self.pid, plain=True)
 
     def region_end(self, addr: int) -> int:
         """The end of the region or mapping that holds an address; 0 for none."""
         return super().region_end(addr) or readable_until(self.mappings, addr)
 
-    def copy(self, source: U64, target: U64, length: U64) -> int:
-        """Copy ranges into memory of ours; how many bytes were not there (and are left as they were)."""
+    def copy(self, source: Any, target: Any, length: Any) -> int:
+        """Copy ranges into memory of ours (u64 each); how many bytes were not there (and are left as they
+        were)."""
         try:
             return copy.copy_ranges(self.pid, source, target, length, 0, len(length), 0.0)[1]
         except OSError as e:
@@ -79,7 +85,7 @@ class RunningSpace(AddressSpace):
 
 def readable_until(mappings: Mappings, addr: int) -> int:
     """The end of the readable mapping that holds an address; 0 for none."""
-    i = int(np.searchsorted(mappings.end, np.uint64(addr), side="right")) if 0 <= addr < 1 << 64 else -1
+    i = bisect_right(mappings.end, addr) if 0 <= addr < 1 << 64 else -1
     if not 0 <= i < len(mappings) or int(mappings.start[i]) > addr or mappings.perms[i][0] != "r":
         return 0
     return int(mappings.end[i])
@@ -136,7 +142,7 @@ class Blocks:
         m = self._mappings
         if not readable_until(m, addr):
             return 0, 0
-        first = last = int(np.searchsorted(m.end, np.uint64(addr), side="right"))
+        first = last = bisect_right(m.end, addr)
         while first and int(m.end[first - 1]) == int(m.start[first]) and m.perms[first - 1][0] == "r":
             first -= 1
         while (
@@ -162,9 +168,11 @@ class Blocks:
 
     def _fill(self, blocks: list[tuple[int, int, int]]) -> None:
         if isinstance(self._space, RunningSpace):
-            table = np.array(blocks, np.uint64).reshape(-1, 3)
-            source, host = np.ascontiguousarray(table[:, 0]), np.ascontiguousarray(table[:, 2])
-            self._space.copy(source, host, np.ascontiguousarray(table[:, 1] - table[:, 0]))
+            self._space.copy(
+                array("Q", [low for low, _, _ in blocks]),
+                array("Q", [place for _, _, place in blocks]),
+                array("Q", [high - low for low, high, _ in blocks]),
+            )
             return
         for low, high, place in blocks:
             view = host_bytes(place, high - low)
@@ -181,6 +189,4 @@ class Blocks:
                 joined[-1] = (joined[-1][0], end, joined[-1][2])
             else:
                 joined.append((start, end, host))
-        table = np.array(joined, np.uint64).reshape(-1, 3)
-        columns = [np.ascontiguousarray(table[:, k]) for k in range(3)]
-        return Space(*columns)
+        return Space(*(array("Q", [row[k] for row in joined]) for k in range(3)))

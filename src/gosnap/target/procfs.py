@@ -1,15 +1,20 @@
 """What /proc and the cgroup files say about a process. Formats: man 5 proc, man 7 cgroups."""
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
-from pathlib import Path
-
-import numpy as np
+from array import array
 
 from gosnap.errors import GosnapError
 from gosnap.target.image import Limits, Mappings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import Any
 
 NOT_MEMORY = ("[vvar]", "[vvar_vclock]", "[vsyscall]")
 """Mappings whose pages are the kernel's: never part of the RSS."""
@@ -18,6 +23,12 @@ NOT_MEMORY = ("[vvar]", "[vvar_vclock]", "[vsyscall]")
 _FIRST_PID_NAMESPACE = "pid:[4026531836]"
 """PROC_PID_INIT_INO (<linux/proc_ns.h>): the namespace that is no container's."""
 _SHARED = ("/dev/shm/", "/dev/zero", "/memfd:", "/SYSV")
+
+
+def _text(path: str, errors: str = "strict") -> str:
+    # a profile of a process is there before pathlib is imported
+    with open(path, encoding="utf-8", errors=errors) as f:
+        return f.read()
 
 
 def is_memory(path: str) -> bool:
@@ -34,7 +45,17 @@ def is_shared_memory(path: str) -> bool:
 
 def parse_maps(text: str) -> Mappings:
     """The lines of /proc/PID/maps."""
-    rows: list[tuple[int, int, int, int]] = []
+    import numpy as np
+
+    m = plain_maps(text)
+    for name in ("start", "end", "offset", "inode"):
+        setattr(m, name, np.array(getattr(m, name), np.uint64))
+    return m
+
+
+def plain_maps(text: str) -> Mappings:
+    """The same without numpy: columns are arrays of u64 of Python's own."""
+    columns: list[Any] = [array("Q") for _ in range(4)]
     perms: list[str] = []
     paths: list[str] = []
     for line in text.splitlines():
@@ -43,18 +64,21 @@ def parse_maps(text: str) -> Mappings:
         if len(fields) < 5:
             continue
         start, _, end = fields[0].partition("-")
-        rows.append((int(start, 16), int(end, 16), int(fields[2], 16), int(fields[4])))
+        row = int(start, 16), int(end, 16), int(fields[2], 16), int(fields[4])
+        for column, value in zip(columns, row, strict=True):
+            column.append(value)
         perms.append(fields[1])
         paths.append(fields[5] if len(fields) == 6 else "")
-    table = np.array(rows, dtype=np.uint64).reshape(-1, 4)
-    low, high, offset, inode = (np.ascontiguousarray(table[:, i]) for i in range(4))
+    low, high, offset, inode = columns
     return Mappings(start=low, end=high, perms=perms, offset=offset, inode=inode, path=paths)
 
 
-def read_maps(pid: int) -> Mappings:
-    """The mappings of a process now. GosnapError when it is gone or not ours to read."""
+def read_maps(pid: int, *, plain: bool = False) -> Mappings:
+    """The mappings of a process now. ``plain``: without numpy. GosnapError when it is gone or not ours to
+    read."""
+    parse = plain_maps if plain else parse_maps
     try:
-        return parse_maps(Path(f"/proc/{pid}/maps").read_text(errors="surrogateescape"))
+        return parse(_text(f"/proc/{pid}/maps", errors="surrogateescape"))
     except PermissionError:
         raise permission_error(pid) from None
     except OSError as e:
@@ -64,7 +88,7 @@ def read_maps(pid: int) -> Mappings:
 def status(pid: int) -> dict[str, str]:
     """/proc/PID/status; empty when there is no such process."""
     try:
-        text = Path(f"/proc/{pid}/status").read_text(errors="replace")
+        text = _text(f"/proc/{pid}/status", errors="replace")
     except OSError as e:
         if e.errno in {errno.EMFILE, errno.ENFILE}:
             raise  # it says nothing about the process
@@ -76,7 +100,7 @@ def status(pid: int) -> dict[str, str]:
 def stat_fields(pid: int) -> list[str]:
     """The fields of /proc/PID/stat from the state on (field 3 is item 0); empty when it is gone."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        text = _text(f"/proc/{pid}/stat", errors="replace")
     except OSError:
         return []
     return text[text.rfind(")") + 2 :].split()
@@ -91,7 +115,8 @@ def start_time(pid: int) -> int:
 def cmdline(pid: int) -> list[str]:
     """The arguments; empty for a kernel thread and for a process that is gone."""
     try:
-        raw = Path(f"/proc/{pid}/cmdline").read_bytes()
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            raw = f.read()
     except OSError:
         return []
     return [a.decode(errors="replace") for a in raw.rstrip(b"\0").split(b"\0")] if raw else []
@@ -100,7 +125,7 @@ def cmdline(pid: int) -> list[str]:
 def rollup_bytes(pid: int, field: str) -> int | None:
     """One line of /proc/PID/smaps_rollup (Linux 4.14), in bytes."""
     try:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        text = _text(f"/proc/{pid}/smaps_rollup")
     except OSError:
         return None
     for line in text.splitlines():
@@ -112,7 +137,7 @@ def rollup_bytes(pid: int, field: str) -> int | None:
 def _cgroup_places(pid: int | str) -> Iterator[tuple[int, str]]:
     """(version, path below the hierarchy's mount) of the memory controller."""
     try:
-        text = Path(f"/proc/{pid}/cgroup").read_text()
+        text = _text(f"/proc/{pid}/cgroup")
     except OSError:
         return
     for line in text.splitlines():
@@ -146,6 +171,8 @@ def _cgroup_cache(folder: Path) -> int:
 def limits(pid: int | str) -> Limits:
     """The tightest memory limit on the way from the process's cgroup to the root, and the usage it is set
     against."""
+    from pathlib import Path
+
     found = Limits()
     for version, path in _cgroup_places(pid):
         mounts = ("/sys/fs/cgroup/memory",) if version == 1 else ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")
@@ -168,7 +195,7 @@ def limits(pid: int | str) -> Limits:
 def memory_available() -> int:
     """MemAvailable of this machine in bytes; a very large number when it cannot be read."""
     try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
+        for line in _text("/proc/meminfo").splitlines():
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
     except (OSError, ValueError, IndexError):
@@ -193,7 +220,7 @@ def exited(pid: int) -> GosnapError:
 def no_such_process(pid: int) -> GosnapError:
     """The error for a PID that /proc does not have; it says so when the number belongs elsewhere."""
     try:
-        own = str(Path("/proc/self/ns/pid").readlink())
+        own = os.readlink("/proc/self/ns/pid")  # noqa: PTH115
         nested = own != _FIRST_PID_NAMESPACE
     except OSError:
         own, nested = "", False
@@ -221,7 +248,7 @@ def permission_error(pid: int) -> GosnapError:
     owner = facts.get("Uid", "?").split()[0] if facts else "?"
     scope = ""
     with contextlib.suppress(OSError):
-        scope = Path("/proc/sys/kernel/yama/ptrace_scope").read_text().strip()
+        scope = _text("/proc/sys/kernel/yama/ptrace_scope").strip()
     me = os.geteuid()
     why = f"no permission to trace process {pid}"
     if owner not in {"?", str(me)}:
@@ -263,7 +290,7 @@ def check(pid: int) -> None:
     if facts.get("TracerPid", "0") != "0":
         raise permission_error(pid)
     try:
-        str(Path(f"/proc/{pid}/exe").readlink())
+        os.readlink(f"/proc/{pid}/exe")  # noqa: PTH115
         with open(f"/proc/{pid}/maps", "rb") as maps:
             maps.read(1)
     except PermissionError:

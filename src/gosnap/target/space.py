@@ -1,16 +1,24 @@
 """The bytes of a target by their address there, wherever they lie in our memory."""
 
+from __future__ import annotations
+
 import ctypes
 import struct
-from collections.abc import Iterable
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from gosnap._kernels.callsites import address_of
 from gosnap.errors import ReadError
 
-U64 = npt.NDArray[np.uint64]
+TYPE_CHECKING = False  # a running process is read without numpy, whose import takes longer than that
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    import numpy as np
+    import numpy.typing as npt
+
+    U64 = npt.NDArray[np.uint64]
+else:
+    U64 = object
 
 MAP_NORESERVE = 0x4000
 """A flag of mmap(2) that Python has no name for (<asm-generic/mman.h>)."""
@@ -44,9 +52,9 @@ class AddressSpace:
 
     def add_region(self, start: int, buffer: Any) -> None:
         """Puts a bytes-like object at an address. It must stay unchanged in size while this object lives."""
-        view = np.frombuffer(buffer, dtype=np.uint8)
+        view = memoryview(buffer).cast("B")
         if len(view):
-            self.add_host(start, len(view), view.ctypes.data, view)
+            self.add_host(start, len(view), address_of(view), view)
 
     def add_host(self, start: int, size: int, host: int, owner: Any) -> None:
         """Puts ``size`` readable bytes at ``host`` in our memory at an address; ``owner`` keeps them
@@ -64,6 +72,8 @@ class AddressSpace:
 
     def _arrays(self) -> tuple[U64, U64, U64]:
         if self._columns is None:
+            import numpy as np
+
             table = np.array(self._rows, dtype=np.uint64).reshape(-1, 3)
             columns = tuple(np.ascontiguousarray(table[:, i]) for i in range(3))
             for column in columns:
