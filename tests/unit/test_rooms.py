@@ -15,9 +15,11 @@ MAY_IMPORT = {
     "heap": {"_kernels", "binary", "target", "goruntime"},
     # profile.memory alone knows Go programs; see test_profiles_of_files_know_no_programs
     "profile": {"_kernels", "binary", "target", "goruntime"},
+    # values of a snapshot are found by what heap knows of its file
+    "values": {"_kernels", "binary", "target", "goruntime", "heap"},
     # a kernel writes the lines of texts that have millions
-    "report": {"_kernels", "heap", "profile"},
-    "commands": {"report", "heap", "target", "profile", "binary"},
+    "report": {"_kernels", "heap", "profile", "values"},
+    "commands": {"report", "heap", "target", "binary", "profile", "values"},
 }
 EVERYWHERE = {"errors", "_version"}
 

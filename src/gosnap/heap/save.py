@@ -49,6 +49,9 @@ def save_graph(writer: "Writer", a: Analysis) -> None:
     for name, column in a.program.types.to_columns().items():
         writer.add_array(f"types.{name}", column)
     c = a.program.closures
+    writer.add_array("closures.pc", c.pc)
+    for name, column in c.name.to_columns("function").items():
+        writer.add_array(f"closures.{name}", column)
     writer.add_array("closures.start", c.start)
     writer.add_array("closures.offset", c.offset)
     writer.add_array("closures.type", c.type)

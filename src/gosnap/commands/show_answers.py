@@ -1,0 +1,161 @@
+"""What ``gosnap show`` prints once."""
+
+import argparse
+import os
+import shlex
+import sys
+from typing import Any
+
+from gosnap.commands import show
+from gosnap.report import values as documents
+from gosnap.report.text import values as text
+from gosnap.values.evaluate import Evaluator, Local
+from gosnap.values.expression import parse
+from gosnap.values.model import Limits, Node, Value
+from gosnap.values.subject import Subject
+
+_PLAIN_WIDTH = 100
+
+
+def run(options: argparse.Namespace, subject: Subject, limits: Limits) -> int:
+    """Evaluate, and print."""
+    local: Local | None = None
+    if options.globals is not None:
+        from gosnap.commands import show_globals
+
+        return show_globals.run(options, subject, limits)
+    if options.goroutine is not None:
+        from gosnap.commands import show_frames
+
+        local = show_frames.run(options, subject, limits)
+        if local is None:
+            return 0
+    shown = [(e, evaluate(subject, limits, e, local)) for e in options.expression]
+    if options.format == "json":
+        show.put(options, documents.to_json(document(subject, shown)))
+        return 0
+    lines: list[str] = []
+    for i, (expression, value) in enumerate(shown):
+        lines += [""] if i else []
+        lines += heading(expression, value)
+        lines += writer(subject, options).lines(value)
+        lines += internals(subject, options, value)
+    lines += further(options, shown)
+    show.put(options, "\n".join(lines) + "\n")
+    return 0
+
+
+def evaluate(subject: Subject, limits: Limits, expression: str, local: Local | None = None) -> Value:
+    """The value of an expression."""
+    return Evaluator(subject, limits, expression, local).value(parse(expression))
+
+
+def writer(subject: Subject, options: argparse.Namespace) -> text.GoText:
+    """Writes values of a target for where they go."""
+    return text.GoText(type_names(subject), width(options))
+
+
+def width(options: argparse.Namespace) -> int:
+    """Columns to break at."""
+    if options.output or not sys.stdout.isatty():
+        return _PLAIN_WIDTH
+    try:
+        return max(int(os.environ.get("COLUMNS", "")) or os.get_terminal_size().columns, 40)
+    except (OSError, ValueError):
+        try:
+            return max(os.get_terminal_size(sys.stdout.fileno()).columns, 40)
+        except OSError:
+            return _PLAIN_WIDTH
+
+
+def type_names(subject: Subject) -> text.TypeName:
+    """What the text needs to know of types."""
+
+    def name(row: int) -> tuple[str, str, int]:
+        shape = subject.shape(row)
+        return shape.name, shape.kind, shape.elem
+
+    return name
+
+
+def heading(expression: str, value: Value) -> list[str]:
+    """Name, type, length, place."""
+    if not isinstance(value, Node):
+        return [text.safe(expression)]
+    parts = [value.type]
+    if value.length >= 0 and value.kind != "array":
+        parts.append(f"len {value.length:,}")
+    if value.capacity >= 0 and value.kind in ("slice", "chan"):
+        parts.append(f"cap {value.capacity:,}")
+    if value.address:
+        parts.append(f"at {value.address:#x}")
+    if value.kind in ("ptr", "map", "chan") and isinstance(value.value, int) and value.value:
+        parts.append(f"points at {value.value:#x}")
+    return [text.safe(f"{expression}: {', '.join(parts)}")]
+
+
+def internals(subject: Subject, options: argparse.Namespace, value: Value) -> list[str]:
+    """What the runtime stores of a value, below it."""
+    if not isinstance(value, Node) or not value.internals:
+        return []
+    out = ["", "what the runtime stores:"]
+    write = writer(subject, options)
+    for name, inner in value.internals:
+        first, *rest = write.lines(inner)
+        out.append(f"  {name}: {first}")
+        out += ["  " + line for line in rest]
+    return out
+
+
+def further(options: argparse.Namespace, shown: list[tuple[str, Value]]) -> list[str]:
+    """How to see what was cut."""
+    cut: set[str] = set()
+    for _, value in shown:
+        cut |= text.is_cut(value)
+    flags = []
+    if "items" in cut:
+        flags.append("--max-items 0")
+    if "depth" in cut:
+        flags.append(f"--depth {options.depth * 2 or 2}")
+    if "string" in cut:
+        flags.append("--max-string 0")
+    if not flags:
+        return []
+    words = ["gosnap", "show", options.target, *(e for e, _ in shown)]
+    return ["", "next: " + " ".join(shlex.quote(w) for w in words) + " " + " ".join(flags)]
+
+
+def document(subject: Subject, shown: list[tuple[str, Value]]) -> dict[str, Any]:
+    """The JSON of expressions and their values."""
+    made = documents.Document(described(subject))
+    values = []
+    for expression, value in shown:
+        values.append({"expression": expression, "value": made.value(value)})
+    return {
+        "schema_version": documents.SCHEMA_VERSION,
+        "kind": "show",
+        "target": subject.label,
+        "go_minor": subject.minor,
+        "values": values,
+        "types": made.types,
+    }
+
+
+def described(subject: Subject) -> documents.TypeOf:
+    """Types as JSON has them."""
+
+    def describe(row: int) -> dict[str, Any]:
+        shape = subject.shape(row)
+        fields = [
+            {
+                "name": m.name,
+                "type": subject.shape(m.row).name,
+                "offset": m.offset,
+                "size": subject.shape(m.row).size,
+                "embedded": int(m.embedded),
+            }
+            for m in shape.fields
+        ]
+        return {"size": shape.size, "fields": fields}
+
+    return describe

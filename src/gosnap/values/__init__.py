@@ -1,0 +1,1 @@
+"""Named values: an expression, decoded to a tree."""

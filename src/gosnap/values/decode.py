@@ -1,0 +1,624 @@
+"""From bytes to values, a column at a time: all the strings of a slice of structs are read in one go.
+
+A column is many values of one type: their bytes, where they lie, and which pointers led there. Garbage
+is normal: a pointer to nowhere, a length beyond all memory or a structure that contains itself becomes a mark.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gosnap._kernels.texts import split
+from gosnap.errors import ReadError
+from gosnap.values import chans, dynamic, maps, special
+from gosnap.values.memory import TRIES, U8, U64
+from gosnap.values.model import CHANGED, CUT, CYCLE, UNREADABLE, Limits, Node, Plain, Value
+from gosnap.values.subject import Shape, Subject
+
+_INTS = {
+    **{"int": "<i8", "int8": "<i1", "int16": "<i2", "int32": "<i4", "int64": "<i8"},
+    **{"uint": "<u8", "uint8": "<u1", "uint16": "<u2", "uint32": "<u4", "uint64": "<u8", "uintptr": "<u8"},
+}
+_NUMBERS = {**_INTS, "float64": "<f8", "complex64": "<c8", "complex128": "<c16"}
+_MOST_LENGTH = 1 << 47
+_MOST_ELEMENTS = 1 << 24
+"""Elements of one array or slice that are decoded; more are cut even where all are asked for."""
+_DEEPEST = 100
+
+Chain = tuple[int, int, object] | None
+"""(row, address, the one before): the pointers that led to a value."""
+
+
+@dataclass
+class Column:
+    """``raw``: (n x size) bytes. ``addrs``: where each lies, 0 where nowhere. ``chains``: what led to each.
+    ``bound``: they belong to others (the keys of a map to its values), so that a changed one cannot be read
+    again alone."""
+
+    shape: Shape
+    raw: U8
+    addrs: U64
+    chains: list[Chain]
+    bound: bool = False
+
+    def __len__(self) -> int:
+        return len(self.addrs)
+
+    def words(self, offset: int = 0) -> U64:
+        """The word at an offset of each."""
+        return np.ascontiguousarray(self.raw[:, offset : offset + 8]).view("<u8").ravel().astype(np.uint64)
+
+
+class Decoder:
+    """Decodes values of one target within limits."""
+
+    def __init__(self, subject: Subject, limits: Limits) -> None:
+        self.subject = subject
+        self.memory = subject.memory
+        self.limits = limits
+        self.left = limits.nodes
+        self._layouts: dict[int, maps.MapLayout | None] = {}
+        self._presenters: dict[int, special.Presenter | None] = {}
+        self._kinds: dict[str, Callable[[Column, int], list[Value]]] = {
+            "bool": self._bools,
+            "float32": self._float32,
+            **dict.fromkeys(_NUMBERS, self._numbers),
+            "string": self._strings,
+            "struct": self._structs,
+            "array": self._arrays,
+            "slice": self._slices,
+            "ptr": self._pointers,
+            "map": self._maps,
+            "chan": self._chans,
+            "func": self._funcs,
+            "interface": self._interfaces,
+            "unsafe.Pointer": self._words,
+        }
+
+    def at(self, row: int, address: int) -> Value:
+        """The value of a type at an address."""
+        shape = self.subject.shape(row)
+        raw, ok = self.memory.gather(np.array([address], np.uint64), shape.size)
+        if not ok[0]:
+            return self.unreadable(shape, address)
+        return self.of_bytes(row, raw, address)
+
+    def of_bytes(self, row: int, raw: U8, address: int = 0) -> Value:
+        """The value that bytes (1 x size) are."""
+        return self.of_shape(self.subject.shape(row), raw, address)
+
+    def of_shape(self, shape: Shape, raw: U8, address: int = 0) -> Value:
+        """The same of a type that the table may not have."""
+        column = Column(shape, raw, np.array([address], np.uint64), [None])
+        return self.column(column, self.limits.depth)[0]
+
+    def unreadable(self, shape: Shape, address: int) -> Node:
+        """A value that is not there."""
+        return Node(shape.kind, shape.name, shape.row, address, marks=(UNREADABLE,))
+
+    def column(self, column: Column, depth: int) -> list[Value]:
+        """The values of a column; ``depth``: levels of parts that may follow."""
+        if not len(column):
+            return []
+        self.left -= len(column)
+        decode = self._kinds.get(column.shape.kind, self._unknown)
+        found = decode(column, min(depth, _DEEPEST))
+        if not self.limits.raw:
+            found = self._present(column, found)
+        return found
+
+    def _present(self, column: Column, found: list[Value]) -> list[Value]:
+        """Say what a person would want to know of the types of the standard library."""
+        row = column.shape.row
+        if row not in self._presenters:
+            self._presenters[row] = special.presenter(self.subject, column.shape)
+        present = self._presenters[row]
+        if present is None:
+            return found
+        for i, value in enumerate(found):
+            node = value if isinstance(value, Node) else self._node(column, i, value)
+            try:
+                present(self, node, column.raw[i].tobytes())
+            except ReadError:
+                node.mark(UNREADABLE)
+            found[i] = node
+        return found
+
+    def _node(self, column: Column, i: int, value: Plain | None = None) -> Node:
+        s = column.shape
+        return Node(s.kind, s.name, s.row, int(column.addrs[i]), value)
+
+    def _nodes(self, column: Column) -> list[Node]:
+        s = column.shape
+        return [Node(s.kind, s.name, s.row, a) for a in column.addrs.tolist()]
+
+    def stop(self, depth: int) -> bool:
+        """Whether parts are not to be gone into any more."""
+        return depth <= 0 or self.left <= 0
+
+    # ---- what has no parts ----
+
+    def _unknown(self, column: Column, depth: int) -> list[Value]:
+        out: list[Value] = []
+        for i, node in enumerate(self._nodes(column)):
+            node.value = column.raw[i].tobytes()
+            out.append(node)
+        return out
+
+    def _bools(self, column: Column, depth: int) -> list[Value]:
+        if column.shape.size != 1:
+            return self._unknown(column, depth)
+        return [b != 0 for b in column.raw[:, 0].tolist()]
+
+    def _numbers(self, column: Column, depth: int) -> list[Value]:
+        dtype = np.dtype(_NUMBERS[column.shape.kind])
+        if column.shape.size != dtype.itemsize:
+            return self._unknown(column, depth)
+        out: list[Value] = np.ascontiguousarray(column.raw).view(dtype).ravel().tolist()
+        if column.shape.kind == "complex64":
+            # as float32 below
+            return [complex(_shortest(z.real), _shortest(z.imag)) for z in out if isinstance(z, complex)]
+        return out
+
+    def _float32(self, column: Column, depth: int) -> list[Value]:
+        if column.shape.size != 4:
+            return self._unknown(column, depth)
+        return [float(str(x)) for x in np.ascontiguousarray(column.raw).view("<f4").ravel()]
+
+    def _words(self, column: Column, depth: int) -> list[Value]:
+        out: list[Value] = []
+        for i, word in enumerate(column.words().tolist()):
+            out.append(self._node(column, i, word))
+        return out
+
+    # ---- strings ----
+
+    def _strings(self, column: Column, depth: int) -> list[Value]:
+        if column.shape.size != 16:
+            return self._unknown(column, depth)
+        heads = np.ascontiguousarray(column.raw).view("<u8").astype(np.uint64)
+        limit = self.limits.string
+        if self.limits.redact:
+            limit = 0
+        out: list[Value] = [None] * len(column)  # type: ignore[list-item]
+        todo = np.arange(len(column))
+        for attempt in range(TRIES):
+            pointers, lengths = heads[todo, 0], heads[todo, 1]
+            possible = lengths < _MOST_LENGTH
+            takes = np.where(possible, lengths, 0)
+            if limit is not None:
+                takes = np.minimum(takes, np.uint64(limit))
+            data, start, ok = self.memory.pieces(pointers, takes)
+            now, there = self._again(column, todo, heads[todo])
+            changed = there & (now != heads[todo]).any(axis=1)
+            self._texts(column, out, todo, lengths, takes, split(data, start), ok & possible)
+            todo_changed = todo[changed]
+            if not len(todo_changed):
+                break
+            if column.bound or attempt + 1 == TRIES:
+                for i in todo_changed.tolist():
+                    out[i] = self._changed(column, i, out[i])
+                break
+            heads[todo_changed] = now[changed]
+            todo = todo_changed
+        if self.limits.internals:
+            self._headers(column, out, heads, ("pointer", "length"))
+        return out
+
+    def _texts(
+        self,
+        column: Column,
+        out: list[Value],
+        rows: npt.NDArray[np.int64],
+        lengths: U64,
+        takes: U64,
+        texts: list[str | bytes],
+        ok: npt.NDArray[np.bool_],
+    ) -> None:
+        whole = ok & (lengths == takes)
+        if whole.all() and len(rows) == len(out):
+            out[:] = texts
+            return
+        for i, text, n, fine, there in zip(
+            rows.tolist(), texts, lengths.tolist(), whole.tolist(), ok.tolist(), strict=True
+        ):
+            if fine:
+                out[i] = text
+                continue
+            node = self._node(column, i)
+            node.length = n
+            out[i] = node
+            if not there:
+                node.mark(UNREADABLE)
+            elif self.limits.redact:
+                node.mark("redacted")
+            else:
+                node.value = text if isinstance(text, str) else _without_half(text)
+                node.left = n - len(node.value.encode() if isinstance(node.value, str) else node.value)
+                node.mark(CUT)
+
+    def _again(
+        self, column: Column, rows: npt.NDArray[np.int64], heads: U64
+    ) -> tuple[U64, npt.NDArray[np.bool_]]:
+        """The headers of these rows once more, and which there are."""
+        if not self.memory.live:
+            return heads, np.zeros(len(rows), bool)
+        raw, ok = self.memory.gather(column.addrs[rows], column.raw.shape[1])
+        ok &= column.addrs[rows] != 0
+        return raw.view("<u8").astype(np.uint64), ok
+
+    def _changed(self, column: Column, i: int, value: Value) -> Value:
+        if isinstance(value, Node):
+            value.mark(CHANGED)
+            return value
+        node = self._node(column, i, value)
+        node.mark(CHANGED)
+        return node
+
+    def _headers(self, column: Column, out: list[Value], heads: U64, names: tuple[str, ...]) -> None:
+        """What the runtime stores of a string or slice."""
+        for i, words in enumerate(heads.tolist()):
+            value = out[i]
+            if not isinstance(value, Node):
+                value = self._node(column, i, value)
+            pointer: Value = Node("unsafe.Pointer", "unsafe.Pointer", value=words[0])
+            value.internals = [(names[0], pointer), *zip(names[1:], words[1:], strict=True)]
+            out[i] = value
+
+    # ---- what has parts ----
+
+    def _structs(self, column: Column, depth: int) -> list[Value]:
+        nodes = self._nodes(column)
+        fields = column.shape.fields
+        if self.stop(depth) and fields:
+            for node in nodes:
+                node.mark(CUT)
+                node.left = len(fields)
+            return list(nodes)
+        columns = [self.field(column, m.offset, m.row, depth - 1) for m in fields]
+        names, rows = tuple(m.name for m in fields), tuple(m.row for m in fields)
+        if columns:
+            for node, *values in zip(nodes, *columns, strict=True):
+                node.items = values
+        for node in nodes:
+            node.names, node.rows = names, rows
+        return list(nodes)
+
+    def field(self, column: Column, offset: int, row: int, depth: int) -> list[Value]:
+        """One field of all values of a column."""
+        shape = self.subject.shape(row)
+        raw = column.raw[:, offset : offset + shape.size]
+        if raw.shape[1] != shape.size:
+            # a type that does not fit the one that it is in
+            return [self.unreadable(shape, a + offset) for a in column.addrs.tolist()]
+        addrs = np.where(column.addrs != 0, column.addrs + np.uint64(offset), np.uint64(0))
+        return self.column(Column(shape, raw, addrs, column.chains, column.bound), depth)
+
+    def _take(self, length: int) -> int:
+        take = length if self.limits.items is None else min(length, self.limits.items)
+        return min(take, _MOST_ELEMENTS)
+
+    def _arrays(self, column: Column, depth: int) -> list[Value]:
+        elem = self.subject.shape(column.shape.elem)
+        nodes = self._nodes(column)
+        length = column.shape.length
+        for node in nodes:
+            node.length = length
+        if elem.kind == "uint8" and column.shape.size == length:
+            for i, node in enumerate(nodes):
+                self._bytes(node, column.raw[i, : self._take_bytes(length)].tobytes(), length)
+            return list(nodes)
+        take = self._take(length)
+        if elem.size * length != column.shape.size or self.stop(depth):
+            take = 0
+        n = len(column)
+        raw = np.ascontiguousarray(column.raw[:, : take * elem.size]).reshape(n * take, elem.size)
+        step = (np.arange(take) * elem.size).astype(np.uint64)
+        addrs = np.where(column.addrs[:, None] != 0, column.addrs[:, None] + step, np.uint64(0)).ravel()
+        chains = [c for c in column.chains for _ in range(take)]
+        values = self.column(Column(elem, raw, addrs, chains, column.bound), depth - 1)
+        for i, node in enumerate(nodes):
+            node.items = values[i * take : (i + 1) * take]
+            self._left_out(node, length - take)
+        return list(nodes)
+
+    def _take_bytes(self, length: int) -> int:
+        return length if self.limits.string is None else min(length, self.limits.string)
+
+    def _bytes(self, node: Node, raw: bytes, length: int) -> None:
+        if self.limits.redact:
+            node.mark("redacted")
+            return
+        node.value = raw
+        self._left_out(node, length - len(raw))
+
+    def _left_out(self, node: Node, n: int) -> None:
+        node.left = n
+        if n > 0:
+            node.mark(CUT)
+
+    def _slices(self, column: Column, depth: int) -> list[Value]:
+        if column.shape.size != 24:
+            return self._unknown(column, depth)
+        elem = self.subject.shape(column.shape.elem)
+        heads = np.ascontiguousarray(column.raw).view("<u8").astype(np.uint64)
+        octets = elem.kind == "uint8"
+        out: list[Value] = [None] * len(column)  # type: ignore[list-item]
+        todo = np.arange(len(column))
+        kept: dict[int, U8] = {}
+        for attempt in range(TRIES):
+            takes = self._slice_takes(heads[todo], elem, octets, depth)
+            sizes = takes * np.uint64(elem.size)
+            data, start, ok = self.memory.pieces(heads[todo, 0], sizes)
+            changed = np.zeros(len(todo), bool)
+            if self.memory.live:
+                again, _, _ = self.memory.pieces(heads[todo, 0], sizes)
+                now, there = self._again(column, todo, heads[todo])
+                changed = there & (now != heads[todo]).any(axis=1)
+                differs = np.concatenate([[0], np.cumsum(data != again)])
+                changed |= differs[start[1:]] != differs[start[:-1]]
+            for i, low, high, fine in zip(
+                todo.tolist(), start[:-1].tolist(), start[1:].tolist(), ok.tolist(), strict=True
+            ):
+                kept[i] = data[low:high]
+                node = self._node(column, i, None)
+                node.length, node.capacity = int(heads[i, 1]), int(heads[i, 2])
+                node.value = int(heads[i, 0])
+                if not fine or not heads[i, 1] <= heads[i, 2] < _MOST_LENGTH:
+                    node.mark(UNREADABLE)
+                    kept[i] = data[:0]
+                out[i] = node
+            rows = todo[changed]
+            if not len(rows):
+                break
+            if (column.bound and (now != heads[todo]).any()) or attempt + 1 == TRIES:
+                for i in rows.tolist():
+                    out[i] = self._changed(column, i, out[i])
+                break
+            if self.memory.live:
+                heads[rows[there[changed]]] = now[changed & there]
+            todo = rows
+        self._elements(column, [n for n in out if isinstance(n, Node)], kept, elem, octets, depth)
+        if self.limits.internals:
+            self._headers(column, out, heads, ("array", "len", "cap"))
+        return out
+
+    def _slice_takes(self, heads: U64, elem: Shape, octets: bool, depth: int) -> U64:
+        most = self._take_bytes(_MOST_LENGTH) if octets else self._take(_MOST_LENGTH)
+        if (not octets and self.stop(depth)) or (octets and self.limits.redact):
+            most = 0
+        good = (heads[:, 1] <= heads[:, 2]) & (heads[:, 2] < _MOST_LENGTH)
+        return np.where(good, np.minimum(heads[:, 1], np.uint64(most)), np.uint64(0))
+
+    def _elements(
+        self, column: Column, nodes: list[Node], kept: dict[int, U8], elem: Shape, octets: bool, depth: int
+    ) -> None:
+        """Decode what the slices of a column hold, in one go."""
+        if octets:
+            for i, node in enumerate(nodes):
+                if UNREADABLE not in node.marks:
+                    pointer, node.value = node.value, None
+                    self._bytes(node, kept[i].tobytes(), node.length)
+                    if not node.length and pointer:
+                        node.value = b""
+                    if not pointer:
+                        node.value = None
+            return
+        counts = [len(kept[i]) // elem.size if elem.size else 0 for i in range(len(nodes))]
+        if not elem.size:
+            counts = [0 if self.stop(depth) or UNREADABLE in n.marks else self._take(n.length) for n in nodes]
+        total = sum(counts)
+        raw = (
+            np.concatenate([kept[i] for i in range(len(nodes))]).reshape(total, elem.size)
+            if elem.size
+            else np.zeros((total, 0), np.uint8)
+        )
+        addrs = np.zeros(total, np.uint64)
+        chains: list[Chain] = []
+        at = 0
+        for i, (node, n) in enumerate(zip(nodes, counts, strict=True)):
+            pointer = node.value if isinstance(node.value, int) else 0
+            addrs[at : at + n] = np.uint64(pointer) + (np.arange(n) * elem.size).astype(np.uint64)
+            chains += [column.chains[i]] * n
+            at += n
+        values = self.column(Column(elem, raw, addrs, chains), depth - 1)
+        at = 0
+        for node, n in zip(nodes, counts, strict=True):
+            node.items = values[at : at + n]
+            at += n
+            if UNREADABLE not in node.marks:
+                self._left_out(node, node.length - n)
+
+    # ---- what leads on ----
+
+    def _pointers(self, column: Column, depth: int) -> list[Value]:
+        if column.shape.size != 8:
+            return self._unknown(column, depth)
+        nodes = self._nodes(column)
+        words = column.words().tolist()
+        elem = self.subject.shape(column.shape.elem)
+        follow: list[int] = []
+        for i, (node, word) in enumerate(zip(nodes, words, strict=True)):
+            node.value = word
+            if not word or not column.shape.elem:
+                continue
+            if _within(column.chains[i], elem.row, word):
+                node.mark(CYCLE)
+            elif self.stop(depth):
+                node.mark(CUT)
+            else:
+                follow.append(i)
+        targets = np.array([words[i] for i in follow], np.uint64)
+        chains: list[Chain] = [(elem.row, words[i], column.chains[i]) for i in follow]
+        for i, value in zip(follow, self._behind(elem, targets, chains, depth), strict=True):
+            nodes[i].target = value
+        return list(nodes)
+
+    def _behind(self, elem: Shape, targets: U64, chains: list[Chain], depth: int) -> list[Value]:
+        """Values of one type at addresses; those that are not there as nodes that say so."""
+        raw, ok = self.memory.gather(targets, elem.size)
+        out: list[Value] = [self.unreadable(elem, a) for a in targets.tolist()]
+        rows = np.flatnonzero(ok)
+        some = Column(elem, raw[rows], targets[rows], [chains[i] for i in rows.tolist()])
+        for i, value in zip(rows.tolist(), self.column(some, depth), strict=True):
+            out[i] = value
+        return out
+
+    def behind(self, row: int, address: int, chain: Chain, depth: int) -> Value:
+        """One value behind an address."""
+        return self._behind(self.subject.shape(row), np.array([address], np.uint64), [chain], depth)[0]
+
+    def _interfaces(self, column: Column, depth: int) -> list[Value]:
+        if column.shape.size != 16:
+            return self._unknown(column, depth)
+        nodes = self._nodes(column)
+        found = dynamic.resolve(self.subject, column.shape, column.words(0), column.words(8))
+        groups: dict[tuple[int, bool], list[int]] = {}
+        for i, (node, d) in enumerate(zip(nodes, found, strict=True)):
+            if self.limits.internals:
+                node.internals = dynamic.internals(column.shape, d)
+            if d is None:
+                continue
+            node.value = d.rtype
+            if d.row == 0:
+                node.target = Node(d.kind, d.name, value=d.data if d.data else None)
+                node.mark(UNREADABLE)
+            elif _within(column.chains[i], d.row, d.data) and not d.direct:
+                node.target = Node(self.subject.shape(d.row).kind, d.name, d.row, d.data, marks=(CYCLE,))
+            else:
+                groups.setdefault((d.row, d.direct), []).append(i)
+        for (row, direct), rows in groups.items():
+            shape = self.subject.shape(row)
+            data = column.words(8)[rows]
+            if direct:
+                addrs = np.where(column.addrs[rows] != 0, column.addrs[rows] + np.uint64(8), np.uint64(0))
+                raw = np.ascontiguousarray(column.raw[rows, 8 : 8 + min(shape.size, 8)])
+                chains = [column.chains[i] for i in rows]
+                if raw.shape[1] != shape.size:
+                    values: list[Value] = [self.unreadable(shape, a) for a in addrs.tolist()]
+                else:
+                    values = self.column(Column(shape, raw, addrs, chains, column.bound), depth)
+            else:
+                chains = [(row, int(a), column.chains[i]) for a, i in zip(data.tolist(), rows, strict=True)]
+                values = self._behind(shape, data, chains, depth)
+            for i, value in zip(rows, values, strict=True):
+                nodes[i].target = self._named_value(shape, found[i], value)
+        return list(nodes)
+
+    def _named_value(self, shape: Shape, d: dynamic.Dynamic | None, value: Value) -> Node:
+        """A value that says its type, which nothing else does."""
+        if isinstance(value, Node):
+            return value
+        return Node(shape.kind, shape.name, shape.row, d.data if d and not d.direct else 0, value)
+
+    def _funcs(self, column: Column, depth: int) -> list[Value]:
+        nodes = self._nodes(column)
+        for i, (node, word) in enumerate(zip(nodes, column.words().tolist(), strict=True)):
+            node.value = word
+            if word:
+                dynamic.closure(self, node, word, column.chains[i], depth)
+        return list(nodes)
+
+    def _chans(self, column: Column, depth: int) -> list[Value]:
+        nodes = self._nodes(column)
+        for i, (node, word) in enumerate(zip(nodes, column.words().tolist(), strict=True)):
+            node.value = word
+            if word:
+                try:
+                    chans.fill(self, node, column.shape, word, column.chains[i], depth)
+                except ReadError:
+                    node.mark(UNREADABLE)
+        return list(nodes)
+
+    def layout(self, row: int) -> maps.MapLayout | None:
+        """How the maps of a type are made."""
+        if row not in self._layouts:
+            self._layouts[row] = maps.layout(self.subject, row)
+        return self._layouts[row]
+
+    def _maps(self, column: Column, depth: int) -> list[Value]:
+        nodes = self._nodes(column)
+        for i, (node, word) in enumerate(zip(nodes, column.words().tolist(), strict=True)):
+            node.value = word
+            if not word:
+                node.length = 0
+                continue
+            try:
+                self._map(node, column.shape, word, column.chains[i], depth)
+            except ReadError:
+                node.mark(UNREADABLE)
+        return list(nodes)
+
+    def _map(self, node: Node, shape: Shape, pointer: int, chain: Chain, depth: int) -> None:
+        lay = self.layout(shape.row)
+        if lay is None:
+            node.mark(UNREADABLE)
+            return
+        node.length = maps.length(lay, self.memory.read(pointer, lay.size))
+        if self.limits.internals:
+            node.internals = [("header", self.internals(lay.header, pointer))]
+        if _within(chain, shape.row, pointer):
+            node.mark(CYCLE)
+            return
+        most = 0 if self.stop(depth) else self._take(_MOST_LENGTH)
+        if not most or not node.length:
+            self._left_out(node, node.length)
+            return
+        cells, steady = self.memory.steady(
+            lambda: maps.read_cells(self.subject, lay, pointer, most), maps.same
+        )
+        length = maps.length(lay, self.memory.read(pointer, lay.size))
+        if not steady or (length != node.length and self.memory.live and most > length):
+            node.mark(CHANGED)
+        node.length = length
+        if cells.broken or (len(cells.key_at) < min(length, most) and steady):
+            node.mark(UNREADABLE)
+        n = len(cells.key_at)
+        chains: list[Chain] = [(shape.row, pointer, chain)] * n
+        key, elem = self.subject.shape(lay.key.real), self.subject.shape(lay.elem.real)
+        node.keys = self.column(Column(key, cells.key, cells.key_at, chains, True), depth - 1)
+        node.items = self.column(Column(elem, cells.elem, cells.elem_at, chains, True), depth - 1)
+        self._left_out(node, max(length - n, 0))
+        self._sort(node)
+
+    def _sort(self, node: Node) -> None:
+        """Entries in the order in which fmt prints them, where keys have one and all are here."""
+        if node.left or not node.keys or len({type(k) for k in node.keys}) > 1:
+            return
+        if isinstance(node.keys[0], (bool, int, float, str, bytes)):
+            try:
+                order = sorted(range(len(node.keys)), key=node.keys.__getitem__)  # type: ignore[arg-type]
+            except TypeError:
+                return
+            node.keys = [node.keys[i] for i in order]
+            node.items = [node.items[i] for i in order]
+
+    def internals(self, row: int, address: int) -> Value:
+        """A structure of the runtime's, as it is."""
+        inner = Decoder(self.subject, Limits(depth=3, items=16, nodes=2000, raw=True))
+        return inner.at(row, address)
+
+
+def _within(chain: Chain, row: int, address: int) -> bool:
+    """Whether a value is one that led to itself."""
+    while chain is not None:
+        if chain[0] == row and chain[1] == address:
+            return True
+        chain = chain[2]  # type: ignore[assignment]
+    return False
+
+
+def _shortest(x: float) -> float:
+    return float(str(np.float32(x)))
+
+
+def _without_half(raw: bytes) -> str | bytes:
+    """Text that was cut in the middle of a character, without the half."""
+    for n in range(1, min(4, len(raw) + 1)):
+        try:
+            return raw[:-n].decode()
+        except UnicodeDecodeError:
+            continue
+    return raw

@@ -1,0 +1,153 @@
+"""Memory of a target, one value or many at a time.
+
+Values are decoded by columns: the words of all pointers of a slice are read in one go, not one by one. What
+is read of a process that runs on may be of two moments; ``steady`` reads until two reads agree.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from gosnap._kernels.memory import Space
+from gosnap.errors import GosnapError, ReadError
+from gosnap.goruntime.spans import kernel_space
+from gosnap.target.peek import RunningSpace
+from gosnap.target.space import AddressSpace
+from gosnap.target.stored import StoredSpace
+
+U8 = npt.NDArray[np.uint8]
+U64 = npt.NDArray[np.uint64]
+I64 = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+T = TypeVar("T")
+MOST = 1 << 31
+"""Bytes that one call reads at most."""
+TRIES = 6
+"""Reads of a value that keeps changing."""
+
+
+class Memory:
+    """Reads of one target. ``live``: whether it runs while it is read."""
+
+    def __init__(self, space: AddressSpace) -> None:
+        self.space = space
+        self.live = isinstance(space, RunningSpace)
+        self._kernel: Space | None = None
+
+    def read(self, addr: int, size: int) -> bytes:
+        """``size`` bytes. ReadError where they are not there, or are more than anybody needs."""
+        if size > MOST:
+            raise ReadError(f"{size:,} bytes at {addr:#x}")
+        return self.space.read(addr, size)
+
+    def word(self, addr: int) -> int:
+        """A little-endian word; ReadError."""
+        return int.from_bytes(self.read(addr, 8), "little")
+
+    def gather(self, addrs: U64, size: int) -> tuple[U8, Bools]:
+        """(n x size bytes, which of them were there). GosnapError for more than anybody needs."""
+        n = len(addrs)
+        _bound(n * size)
+        out, ok = np.zeros((n, size), np.uint8), np.zeros(n, bool)
+        if not n or not size:
+            ok[:] = True
+            return out, ok
+        if n == 1:
+            self._one(int(addrs[0]), out, ok)
+            return out, ok
+        sizes = np.full(n, size, np.uint64)
+        if isinstance(self.space, RunningSpace):
+            self._running(addrs, sizes, _hosts(out, np.arange(n, dtype=np.uint64) * np.uint64(size)), ok)
+        elif isinstance(self.space, StoredSpace):
+            self.space.gather(addrs, size, out, ok)
+        else:
+            good = np.zeros(n, np.uint8)
+            self._space().gather(np.ascontiguousarray(addrs), size, out.reshape(-1), good)
+            ok[:] = good.astype(bool)
+        for i in np.flatnonzero(~ok).tolist():
+            self._one(int(addrs[i]), out[i : i + 1], ok[i : i + 1])
+        return out, ok
+
+    def _one(self, addr: int, out: U8, ok: Bools) -> None:
+        try:
+            out[0] = np.frombuffer(self.space.read(addr, out.shape[1]), np.uint8)
+            ok[0] = True
+        except ReadError:
+            ok[0] = False
+
+    def pieces(self, addrs: U64, sizes: U64) -> tuple[U8, I64, Bools]:
+        """Pieces of different sizes: (bytes, where each begins and all end, which were there)."""
+        n = len(addrs)
+        if n and int(sizes.max()) > MOST:
+            raise GosnapError(f"a value of {int(sizes.max()):,} bytes", "ask for a part of it: NAME[:100]")
+        start = np.zeros(n + 1, np.int64)
+        np.cumsum(sizes.astype(np.int64), out=start[1:])
+        _bound(int(start[-1]))
+        out, ok = np.zeros(int(start[-1]), np.uint8), sizes == 0
+        todo = np.flatnonzero(~ok)
+        if len(todo) > 1 and isinstance(self.space, RunningSpace):
+            some = np.zeros(len(todo), bool)
+            self._running(addrs[todo], sizes[todo], _hosts(out, start[:-1][todo].astype(np.uint64)), some)
+            ok[todo] = some
+            todo = todo[~some]
+        for i in todo.tolist():
+            try:
+                raw = self.space.read(int(addrs[i]), int(sizes[i]))
+            except ReadError:
+                continue
+            out[int(start[i]) : int(start[i + 1])] = np.frombuffer(raw, np.uint8)
+            ok[i] = True
+        return out, start, ok
+
+    def _space(self) -> Space:
+        if self._kernel is None:
+            self._kernel = kernel_space(self.space)
+        return self._kernel
+
+    def _running(self, addrs: U64, sizes: U64, hosts: U64, ok: Bools) -> None:
+        """Copy what lies in one readable mapping each; what does not is left to be read one by one."""
+        assert isinstance(self.space, RunningSpace)
+        for again in (True, False):
+            maps = self.space.mappings
+            readable = np.array([p[0] == "r" for p in maps.perms], bool)
+            row = np.searchsorted(maps.end, addrs, side="right")
+            inside = row < len(maps)
+            row[~inside] = 0
+            inside &= (maps.start[row] <= addrs) & readable[row]
+            inside &= maps.end[row] - addrs >= sizes
+            if inside.all() or not again:
+                break
+            # mapped since, perhaps
+            self.space.renew()
+        which = np.flatnonzero(inside)
+        columns = (np.ascontiguousarray(c[which]) for c in (addrs, hosts, sizes))
+        if not len(which) or self.space.copy(*columns):
+            # a mapping that went, or a page that cannot be had: which one, single reads tell
+            return
+        ok[which] = True
+
+    def steady(self, read: Callable[[], T], same: Callable[[T, T], bool]) -> tuple[T, bool]:
+        """What ``read`` returns twice in a row, and True; after TRIES reads that differ the last, and
+        False."""
+        found = read()
+        if not self.live:
+            return found, True
+        for _ in range(TRIES):
+            again = read()
+            if same(found, again):
+                return again, True
+            found = again
+        return found, False
+
+
+def _bound(size: int) -> None:
+    if size > MOST:
+        raise GosnapError(
+            f"a value of {size:,} bytes", "ask for a part of it: NAME[:100], or for fewer with --max-items"
+        )
+
+
+def _hosts(out: U8, offset: U64) -> U64:
+    return np.uint64(out.ctypes.data) + offset
