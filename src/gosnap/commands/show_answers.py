@@ -89,8 +89,8 @@ def heading(expression: str, value: Value) -> list[str]:
         parts.append(f"cap {value.capacity:,}")
     if value.address:
         parts.append(f"at {value.address:#x}")
-    if value.kind in ("ptr", "map", "chan") and isinstance(value.value, int) and value.value:
-        parts.append(f"points at {value.value:#x}")
+    if value.kind in ("ptr", "map", "chan") and value.word:
+        parts.append(f"points at {value.word:#x}")
     return [text.safe(f"{expression}: {', '.join(parts)}")]
 
 

@@ -66,15 +66,14 @@ class Document:
             key = "fields" if node.kind == "struct" else "captures"
             out[key] = dict(zip(unique(node.names), self.values(node.items), strict=False))
         elif node.kind == "map":
-            out["nil"] = not node.value
+            out["nil"] = not node.word
             out["entries"] = [
                 list(e) for e in zip(self.values(node.keys), self.values(node.items), strict=False)
             ]
         elif node.kind in ("array", "slice", "chan"):
             if node.kind != "array":
-                out["nil"] = not node.value
+                out["nil"] = not node.word
             if isinstance(node.value, bytes):
-                out["nil"] = False
                 out["hex"] = node.value.hex()
             else:
                 out["items"] = self.values(node.items)
@@ -82,7 +81,7 @@ class Document:
             out["holds"] = None if node.target is None else self.value(node.target)
             return
         if node.kind in ("ptr", "map", "chan", "func", "unsafe.Pointer"):
-            out["pointer"] = f"{node.value:#x}" if node.value else None
+            out["pointer"] = f"{node.word:#x}" if node.word else None
             if node.kind == "ptr" and node.target is not None:
                 out["target"] = self.value(node.target)
         elif node.kind not in ("struct", "array", "slice") and node.value is not None:

@@ -4,6 +4,7 @@ A column is many values of one type: their bytes, where they lie, and which poin
 is normal: a pointer to nowhere, a length beyond all memory or a structure that contains itself becomes a mark.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -106,10 +107,10 @@ class Decoder:
         decode = self._kinds.get(column.shape.kind, self._unknown)
         found = decode(column, min(depth, _DEEPEST))
         if not self.limits.raw:
-            found = self._present(column, found)
+            found = self._present(column, found, depth)
         return found
 
-    def _present(self, column: Column, found: list[Value]) -> list[Value]:
+    def _present(self, column: Column, found: list[Value], depth: int) -> list[Value]:
         """Say what a person would want to know of the types of the standard library."""
         row = column.shape.row
         if row not in self._presenters:
@@ -119,10 +120,9 @@ class Decoder:
             return found
         for i, value in enumerate(found):
             node = value if isinstance(value, Node) else self._node(column, i, value)
-            try:
-                present(self, node, column.raw[i].tobytes())
-            except ReadError:
-                node.mark(UNREADABLE)
+            # what cannot be said of it is shown as it is
+            with contextlib.suppress(ReadError):
+                present(special.Work(self, node, row, column.raw[i].tobytes(), column.chains[i], depth))
             found[i] = node
         return found
 
@@ -170,7 +170,9 @@ class Decoder:
     def _words(self, column: Column, depth: int) -> list[Value]:
         out: list[Value] = []
         for i, word in enumerate(column.words().tolist()):
-            out.append(self._node(column, i, word))
+            node = self._node(column, i)
+            node.word = word
+            out.append(node)
         return out
 
     # ---- strings ----
@@ -263,7 +265,7 @@ class Decoder:
             value = out[i]
             if not isinstance(value, Node):
                 value = self._node(column, i, value)
-            pointer: Value = Node("unsafe.Pointer", "unsafe.Pointer", value=words[0])
+            pointer: Value = Node("unsafe.Pointer", "unsafe.Pointer", word=words[0])
             value.internals = [(names[0], pointer), *zip(names[1:], words[1:], strict=True)]
             out[i] = value
 
@@ -365,7 +367,7 @@ class Decoder:
                 kept[i] = data[low:high]
                 node = self._node(column, i, None)
                 node.length, node.capacity = int(heads[i, 1]), int(heads[i, 2])
-                node.value = int(heads[i, 0])
+                node.word = int(heads[i, 0])
                 if not fine or not heads[i, 1] <= heads[i, 2] < _MOST_LENGTH:
                     node.mark(UNREADABLE)
                     kept[i] = data[:0]
@@ -399,12 +401,7 @@ class Decoder:
         if octets:
             for i, node in enumerate(nodes):
                 if UNREADABLE not in node.marks:
-                    pointer, node.value = node.value, None
                     self._bytes(node, kept[i].tobytes(), node.length)
-                    if not node.length and pointer:
-                        node.value = b""
-                    if not pointer:
-                        node.value = None
             return
         counts = [len(kept[i]) // elem.size if elem.size else 0 for i in range(len(nodes))]
         if not elem.size:
@@ -419,8 +416,7 @@ class Decoder:
         chains: list[Chain] = []
         at = 0
         for i, (node, n) in enumerate(zip(nodes, counts, strict=True)):
-            pointer = node.value if isinstance(node.value, int) else 0
-            addrs[at : at + n] = np.uint64(pointer) + (np.arange(n) * elem.size).astype(np.uint64)
+            addrs[at : at + n] = np.uint64(node.word) + (np.arange(n) * elem.size).astype(np.uint64)
             chains += [column.chains[i]] * n
             at += n
         values = self.column(Column(elem, raw, addrs, chains), depth - 1)
@@ -441,7 +437,7 @@ class Decoder:
         elem = self.subject.shape(column.shape.elem)
         follow: list[int] = []
         for i, (node, word) in enumerate(zip(nodes, words, strict=True)):
-            node.value = word
+            node.word = word
             if not word or not column.shape.elem:
                 continue
             if _within(column.chains[i], elem.row, word):
@@ -466,6 +462,15 @@ class Decoder:
             out[i] = value
         return out
 
+    def many(self, row: int, addrs: U64, chain: Chain, depth: int) -> list[Value]:
+        """Values of one type at many addresses."""
+        return self._behind(self.subject.shape(row), addrs, [chain] * len(addrs), depth)
+
+    def values(self, row: int, raw: U8, address: int, chain: Chain, depth: int) -> list[Value]:
+        """The only value of a column."""
+        column = Column(self.subject.shape(row), raw, np.array([address], np.uint64), [chain])
+        return self.column(column, depth)
+
     def behind(self, row: int, address: int, chain: Chain, depth: int) -> Value:
         """One value behind an address."""
         return self._behind(self.subject.shape(row), np.array([address], np.uint64), [chain], depth)[0]
@@ -481,9 +486,9 @@ class Decoder:
                 node.internals = dynamic.internals(column.shape, d)
             if d is None:
                 continue
-            node.value = d.rtype
+            node.word = d.rtype
             if d.row == 0:
-                node.target = Node(d.kind, d.name, value=d.data if d.data else None)
+                node.target = Node(d.kind, d.name, word=d.data)
                 node.mark(UNREADABLE)
             elif _within(column.chains[i], d.row, d.data) and not d.direct:
                 node.target = Node(self.subject.shape(d.row).kind, d.name, d.row, d.data, marks=(CYCLE,))
@@ -516,7 +521,7 @@ class Decoder:
     def _funcs(self, column: Column, depth: int) -> list[Value]:
         nodes = self._nodes(column)
         for i, (node, word) in enumerate(zip(nodes, column.words().tolist(), strict=True)):
-            node.value = word
+            node.word = word
             if word:
                 dynamic.closure(self, node, word, column.chains[i], depth)
         return list(nodes)
@@ -524,7 +529,7 @@ class Decoder:
     def _chans(self, column: Column, depth: int) -> list[Value]:
         nodes = self._nodes(column)
         for i, (node, word) in enumerate(zip(nodes, column.words().tolist(), strict=True)):
-            node.value = word
+            node.word = word
             if word:
                 try:
                     chans.fill(self, node, column.shape, word, column.chains[i], depth)
@@ -541,7 +546,7 @@ class Decoder:
     def _maps(self, column: Column, depth: int) -> list[Value]:
         nodes = self._nodes(column)
         for i, (node, word) in enumerate(zip(nodes, column.words().tolist(), strict=True)):
-            node.value = word
+            node.word = word
             if not word:
                 node.length = 0
                 continue

@@ -72,7 +72,7 @@ def internals(shape: Shape, found: Dynamic | None) -> list[tuple[str, Value]]:
 
 
 def _pointer(word: int) -> Node:
-    return Node("unsafe.Pointer", "unsafe.Pointer", value=word)
+    return Node("unsafe.Pointer", "unsafe.Pointer", word=word)
 
 
 def closure(decoder: "Decoder", node: Node, pointer: int, chain: "Chain", depth: int) -> None:

@@ -74,8 +74,8 @@ class Evaluator:
         name = self.subject.shape(ref.row).name
         if ref.count >= 0:
             run = Run("array", f"[{ref.count}]{name}", ref.row, ref.address, ref.count, ref.count)
-            return Node("ptr", "*" + run.name, value=ref.address, target=self._decode_run(decoder, run))
-        node = Node("ptr", "*" + name, self.subject.pointer_to(ref.row), value=ref.address)
+            return Node("ptr", "*" + run.name, word=ref.address, target=self._decode_run(decoder, run))
+        node = Node("ptr", "*" + name, self.subject.pointer_to(ref.row), word=ref.address)
         if ref.address:
             chain = (ref.row, ref.address, None)
             node.target = decoder.behind(ref.row, ref.address, chain, self.limits.depth)

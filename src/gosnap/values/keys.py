@@ -27,6 +27,7 @@ _INTEGERS = {
     "uintptr",
 }
 _LISTED = 20_000
+_POINTERS = {"ptr", "chan", "unsafe.Pointer"}
 BASIC = {*_INTEGERS, "bool", "float32", "float64", "complex64", "complex128", "string"}
 
 
@@ -41,7 +42,7 @@ def find(decoder: Decoder, cells: maps.Cells, key: Shape, wanted: Expression) ->
         column = Column(key, cells.key[part], cells.key_at[part], [None] * len(part), True)
         for i, value in zip(part.tolist(), whole.column(column, 64), strict=True):
             if matches(value, wanted):
-                return i
+                return int(i)
     return -1
 
 
@@ -54,13 +55,15 @@ def _quick(
     value = wanted.value
     if key.kind == "string" and isinstance(value, bytes) and key.size == 16:
         heads = np.ascontiguousarray(cells.key).view("<u8")
-        return np.flatnonzero(heads[:, 1] == np.uint64(len(value)))
+        of_length: npt.NDArray[np.int64] = np.flatnonzero(heads[:, 1] == np.uint64(len(value)))
+        return of_length
     if key.kind in _INTEGERS and type(value) is int:
         try:
             raw = value.to_bytes(key.size, "little", signed=not key.kind.startswith("u"))
         except OverflowError:
             return np.zeros(0, np.int64)
-        return np.flatnonzero((cells.key == np.frombuffer(raw, np.uint8)).all(axis=1))
+        alike: npt.NDArray[np.int64] = np.flatnonzero((cells.key == np.frombuffer(raw, np.uint8)).all(axis=1))
+        return alike
     return None
 
 
@@ -106,11 +109,11 @@ def _literal(value: Value, wanted: object) -> bool:
     value = plain(_inside(value))
     if isinstance(value, Node):
         if wanted is None:
-            return value.target is None and not value.value and not value.items
+            return value.target is None and not value.word and not value.items
         if isinstance(wanted, bytes):
             return value.value == wanted and value.kind in ("array", "slice")
         # a pointer or channel by its address
-        return type(wanted) is int and value.kind != "array" and value.value == wanted and wanted != 0
+        return type(wanted) is int and value.kind in _POINTERS and value.word == wanted
     if isinstance(value, str):
         return isinstance(wanted, bytes) and value.encode() == wanted
     if isinstance(value, bool) or isinstance(wanted, bool):
@@ -156,7 +159,7 @@ def is_zero(value: Value) -> bool:
         return not any(value.value)
     if value.kind in ("struct", "array"):
         return all(is_zero(item) for item in value.items)
-    return not value.value and value.target is None
+    return not value.value and not value.word and value.target is None
 
 
 def nearest(decoder: Decoder, cells: maps.Cells, key: Shape, wanted: Expression) -> str:

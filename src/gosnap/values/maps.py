@@ -208,18 +208,13 @@ class _Parts:
         """The entries of groups or buckets: (n x size bytes), their addresses, (n x 8) which slots are
         used."""
         group, slot = np.nonzero(used)
-        out = []
+        places, parts = [], []
         for cell in (self.lay.key, self.lay.elem):
             size = self.subject.shape(cell.stored).size
             at = cell.offset + slot * cell.stride
-            where = addrs[group] + at.astype(np.uint64)
-            if not size or not len(group):
-                out += [where, np.zeros((len(group), size), np.uint8)]
-                continue
-            # bytes of one cell after those of another, whatever lies between them
-            index = (group * raw.shape[1] + at)[:, None] + np.arange(size)
-            out += [where, raw.reshape(-1)[index]]
-        return Cells(out[0], out[2], out[1], out[3])
+            places.append(addrs[group] + at.astype(np.uint64))
+            parts.append(_rows(raw, cell, size)[group, slot])
+        return Cells(places[0], places[1], parts[0], parts[1])
 
 
 class _Swiss(_Parts):
@@ -334,6 +329,16 @@ class _Buckets(_Parts):
             self.broken |= not bool(ok.all())
             raw, where = raw[ok], where[ok]
         self.broken = True
+
+
+def _rows(raw: U8, cell: Cell, size: int) -> U8:
+    """(n x 8 x size) view of the cells of n groups or buckets; none where they do not lie in them."""
+    n, width = raw.shape
+    if not n or cell.offset < 0 or cell.stride < 0 or cell.offset + 7 * cell.stride + size > width:
+        return np.zeros((n, SLOTS, size), np.uint8)
+    return np.lib.stride_tricks.as_strided(
+        raw[:, cell.offset :], (n, SLOTS, size), (raw.strides[0], cell.stride, 1), writeable=False
+    )
 
 
 def _word_column(raw: U8, offset: int) -> U64:

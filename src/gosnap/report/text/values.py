@@ -24,6 +24,7 @@ _TYPED = {
     *("float32", "float64", "complex64", "complex128"),
 }
 _LONGEST_KEY = 256
+_LEAST_PART = 12
 _EXPONENT = 6
 
 
@@ -54,14 +55,28 @@ class GoText:
         self._broken(out, "", "", value, row, False, "")
         return out
 
-    def one_line(self, value: Value, row: int = 0, room: int = 1 << 60) -> str:
-        """The value on one line, cut where there is no more room."""
-        text = self._flat(value, row, False, room)
+    def one_line(self, value: Value, row: int = 0, room: int = 1 << 60, elide: bool = False) -> str:
+        """The value on one line; where there is no room for all parts, the first ones."""
+        text = self._flat(value, row, elide, room)
         if text is not None:
             return text
-        found = self.parts(value, row, False)
-        head = found if isinstance(found, str) else f"{found.head}{{…}}{found.tail}"
-        return head if len(head) <= room else head[: max(room - 1, 0)] + "…"
+        found = self.parts(value, row, elide)
+        if isinstance(found, str):
+            return found if len(found) <= room else found[: max(room - 1, 0)] + "…"
+        out = found.head + "{"
+        left = room - len(found.tail) - 2
+        for i, (label, item, item_row, item_elide) in enumerate(found.items):
+            start = (", " if i else "") + label
+            part = self._flat(item, item_row, item_elide, left - len(out) - len(start) - 2)
+            if part is None:
+                inner = left - len(out) - len(start) - 3
+                if inner > _LEAST_PART:
+                    out += start + self.one_line(item, item_row, inner, item_elide)
+                break
+            out += start + part
+        out += "…}" if out.endswith("{") else ", …}"
+        tail = found.tail if len(out) + len(found.tail) <= room else ""
+        return out + tail if len(out + tail) <= room else out[: max(room - 1, 0)] + "…"
 
     def name(self, text: str) -> str:
         """A type's name as it is shown."""
@@ -133,8 +148,8 @@ class GoText:
         tail = self._tail(value)
         if UNREADABLE in value.marks and not (value.items or value.note or value.keys):
             where = f" at {value.address:#x}" if value.address else ""
-            if isinstance(value.value, int) and value.kind not in ("slice", "interface") and value.value:
-                where = f": points at {value.value:#x}"
+            if value.kind not in ("slice", "interface") and value.word:
+                where = f": points at {value.word:#x}"
             return f"{self.name(value.type)}(unreadable{where}){tail}"
         if value.note and value.kind != "func":
             return safe(value.note) + tail
@@ -151,7 +166,7 @@ class GoText:
         if write is not None:
             return write(value, elide, tail)
         if value.kind == "unsafe.Pointer":
-            return (f"unsafe.Pointer({value.value:#x})" if value.value else "unsafe.Pointer(nil)") + tail
+            return (f"unsafe.Pointer({value.word:#x})" if value.word else "unsafe.Pointer(nil)") + tail
         if "redacted" in value.marks:
             return f"…(len {value.length:,})"
         return self._plain(value.value, value.kind, value.type) + self._cut_text(value) + tail
@@ -195,6 +210,7 @@ class GoText:
         items = [
             (f"{safe(n)}: ", v, r, False)
             for n, v, r in zip(value.names, value.items, value.rows, strict=False)
+            if n != "_" or not self.elide
         ]
         return Group(self._head(value, elide), items, "", tail)
 
@@ -206,11 +222,11 @@ class GoText:
 
     def _list(self, value: Node, elide: bool, tail: str) -> str | Group:
         head = self._head(value, elide)
-        if isinstance(value.value, bytes):
+        if isinstance(value.value, bytes) and (value.word or value.kind == "array"):
             return self._octets(value, head) + tail
         if "redacted" in value.marks:
             return f"{self.name(value.type)}(…, len {value.length:,})"
-        if value.kind == "slice" and not value.value and not value.length and not value.items:
+        if value.kind == "slice" and not value.word and not value.length:
             return ("nil" if elide else f"{head}(nil)") + tail
         row, inner = self._elem(value)
         items = [("", v, row, inner) for v in value.items]
@@ -232,7 +248,7 @@ class GoText:
 
     def _map(self, value: Node, elide: bool, tail: str) -> str | Group:
         head = self._head(value, elide)
-        if not value.value and not value.length:
+        if not value.word:
             return ("nil" if elide else f"{head}(nil)") + tail
         row, inner = self._elem(value)
         items = []
@@ -244,11 +260,11 @@ class GoText:
         return Group(head, items, self._more(value), tail)
 
     def _pointer(self, value: Node, elide: bool, tail: str) -> str | Group:
-        if not value.value:
+        if not value.word:
             return ("nil" if elide or self.elide else f"({self.name(value.type)})(nil)") + tail
         if value.target is None:
             mark = " /* … */" if CUT in value.marks else ""
-            return f"({self.name(value.type)})({value.value:#x}){mark}{tail}"
+            return f"({self.name(value.type)})({value.word:#x}){mark}{tail}"
         found = self.parts(value.target, self.types(value.row)[2] if value.row else 0, False)
         if isinstance(found, str):
             return f"&{found}{tail}"
@@ -272,10 +288,10 @@ class GoText:
         return found
 
     def _chan(self, value: Node, elide: bool, tail: str) -> str | Group:
-        if not value.value:
+        if not value.word:
             return f"({self.name(value.type)})(nil)" + tail
         if value.length < 0:
-            return f"({self.name(value.type)})({value.value:#x}){tail}"
+            return f"({self.name(value.type)})({value.word:#x}){tail}"
         about = [f"len {value.length:,}", f"cap {value.capacity:,}"]
         about += ["closed" if what == "closed" else f"{who} {what}" for what, who in value.facts]
         about += [m for m in value.marks if m != CUT]
@@ -285,9 +301,9 @@ class GoText:
         return Group(self.name(value.type), items, self._more(value), note)
 
     def _func(self, value: Node, elide: bool, tail: str) -> str | Group:
-        if not value.value:
+        if not value.word:
             return "nil" + tail
-        head = f"func {self.name(value.note)}" if value.note else f"func at {value.value:#x}"
+        head = f"func {self.name(value.note)}" if value.note else f"func at {value.word:#x}"
         if not value.items:
             return head + ("{…}" if value.left else "") + tail
         items = [
@@ -307,6 +323,9 @@ def is_cut(value: Value) -> set[str]:
             continue
         if CYCLE in v.marks:
             out.add(CYCLE)
+        if v.note and v.kind != "func":
+            # the note stands for all of it
+            continue
         if CUT in v.marks:
             octets = isinstance(v.value, bytes) or v.kind == "string"
             shown = v.items or v.keys
