@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "values": {"_kernels", "binary", "target", "goruntime", "heap"},
     # a kernel writes the lines of texts that have millions
     "report": {"_kernels", "heap", "profile", "values"},
-    "commands": {"report", "heap", "target", "binary", "profile", "values"},
+    "commands": {"report", "heap", "target", "goruntime", "binary", "profile", "values"},
 }
 EVERYWHERE = {"errors", "_version"}
 

@@ -81,15 +81,35 @@ class Closures:
     capture_name: Names
 
 
+@dataclass
+class Index:
+    """What was read of an executable before (gosnap.binary.dwarfindex)."""
+
+    types: TypeTable
+    globals: Globals
+    constants: Constants
+    closures: Closures
+
+
 class GoDwarf:
     """Reads an executable's DWARF once; its parts are made when they are first asked for.
 
-    GosnapError for sections that are damaged or that are no DWARF 2 to 5.
+    ``index``: what is known of it already; it is then scanned only for what that does not have. GosnapError
+    for sections that are damaged or that are no DWARF 2 to 5.
     """
 
-    def __init__(self, elf: ElfFile) -> None:
+    def __init__(self, elf: ElfFile, index: Index | None = None) -> None:
         self.elf = elf
         self.label = elf.label
+        self._index = index
+        if index is None:
+            # what is damaged is an error now, not when it is first needed
+            _ = self.scan
+
+    @cached_property
+    def scan(self) -> Scan:
+        """The entries of .debug_info."""
+        elf = self.elf
         parts = [memoryview(elf.section(f".debug_{name}")) for name in _SECTIONS]
         if not len(parts[0]):
             raise GosnapError(
@@ -97,12 +117,16 @@ class GoDwarf:
                 "build it without -ldflags=-s or -w",
             )
         try:
-            self.scan = Scan(*parts)
+            return Scan(*parts)
         except ValueError as e:
             raise GosnapError(
                 f"{elf.label}: damaged DWARF: {e}", "copy the executable again, or rebuild it"
             ) from None
-        self.dies = self.scan.dies
+
+    @property
+    def dies(self) -> int:
+        """How many entries there are."""
+        return self.scan.dies
 
     def _names(self, refs: bytearray) -> Names:
         try:
@@ -133,6 +157,8 @@ class GoDwarf:
     @cached_property
     def types(self) -> TypeTable:
         """The types."""
+        if self._index is not None:
+            return self._index.types
         c = self._types
         return TypeTable(
             kind=np.frombuffer(c["kind"], np.uint8),
@@ -154,6 +180,8 @@ class GoDwarf:
     @cached_property
     def globals(self) -> Globals:
         """Package variables, and the static variables of C."""
+        if self._index is not None:
+            return self._index.globals
         c = self.scan.globals_columns()
         addr, type_ = np.frombuffer(c["value"], np.uint64), np.frombuffer(c["type"], np.int32)
         order = np.argsort(addr, kind="stable")
@@ -162,6 +190,8 @@ class GoDwarf:
     @cached_property
     def constants(self) -> Constants:
         """Constants of the program and of the runtime."""
+        if self._index is not None:
+            return self._index.constants
         c = self.scan.constants_columns()
         return Constants(
             np.frombuffer(c["value"], np.uint64),
@@ -172,6 +202,8 @@ class GoDwarf:
     @cached_property
     def closures(self) -> Closures:
         """Functions and what they capture."""
+        if self._index is not None:
+            return self._index.closures
         c = self.scan.functions_columns()
         pc = np.frombuffer(c["low"], np.uint64)
         order = np.argsort(pc, kind="stable")

@@ -4,15 +4,17 @@ import argparse
 import os
 import shlex
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gosnap.commands import show
-from gosnap.report import values as documents
 from gosnap.report.text import values as text
 from gosnap.values.evaluate import Evaluator, Local
 from gosnap.values.expression import parse
 from gosnap.values.model import Limits, Node, Value
 from gosnap.values.subject import Subject
+
+if TYPE_CHECKING:
+    from gosnap.report import values as documents
 
 _PLAIN_WIDTH = 100
 
@@ -32,6 +34,8 @@ def run(options: argparse.Namespace, subject: Subject, limits: Limits) -> int:
             return 0
     shown = [(e, evaluate(subject, limits, e, local)) for e in options.expression]
     if options.format == "json":
+        from gosnap.report import values as documents
+
         show.put(options, documents.to_json(document(subject, shown)))
         return 0
     lines: list[str] = []
@@ -127,6 +131,8 @@ def further(options: argparse.Namespace, shown: list[tuple[str, Value]]) -> list
 
 def document(subject: Subject, shown: list[tuple[str, Value]]) -> dict[str, Any]:
     """The JSON of expressions and their values."""
+    from gosnap.report import values as documents
+
     made = documents.Document(described(subject))
     values = []
     for expression, value in shown:
@@ -141,7 +147,7 @@ def document(subject: Subject, shown: list[tuple[str, Value]]) -> dict[str, Any]
     }
 
 
-def described(subject: Subject) -> documents.TypeOf:
+def described(subject: Subject) -> "documents.TypeOf":
     """Types as JSON has them."""
 
     def describe(row: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from gosnap.commands import show, show_answers
 from gosnap.errors import GosnapError
 from gosnap.report import values as documents
 from gosnap.report.text.values import GoText, safe
+from gosnap.goruntime.traces import shown
 from gosnap.values import frames
 from gosnap.values.evaluate import Evaluator, Local
 from gosnap.values.model import Limits
@@ -34,7 +35,11 @@ def run(options: argparse.Namespace, subject: Subject, limits: Limits) -> Local 
     if not goroutine.steady:
         lines.append("it ran on while it was read: frames and variables may be of different moments")
     for frame in chosen:
-        lines += ["", *_lines(subject, write, frame, limits)]
+        # those of the runtime itself say nothing of the program
+        quiet = options.frame is None and not limits.internals and not shown(frame.function)
+        lines += ["", *_lines(subject, write, frame, limits, quiet=quiet)]
+    if options.frame is None and not limits.internals:
+        chosen = [f for f in chosen if shown(f.function)]
     named = [v for f in chosen for v in f.variables if v.place is not None]
     if named:
         lines += ["", f"next: gosnap show {options.target} {named[0].name} --goroutine {goroutine.number}"]
@@ -42,9 +47,14 @@ def run(options: argparse.Namespace, subject: Subject, limits: Limits) -> Local 
     return None
 
 
-def _lines(subject: Subject, write: GoText, frame: frames.Frame, limits: Limits) -> list[str]:
+def _lines(
+    subject: Subject, write: GoText, frame: frames.Frame, limits: Limits, *, quiet: bool
+) -> list[str]:
+    """One frame; ``quiet``: without its variables."""
     inlined = f" (with {', '.join(frame.inlined)} inlined)" if frame.inlined else ""
     out = [safe(f"#{frame.number} {frame.function}{inlined}  {frame.where}")]
+    if quiet:
+        return out
     for v in frame.variables:
         label = safe(f"    {'parameter ' if v.parameter else ''}{v.name}")
         label += safe(f" (of {v.function})") if v.function else ""

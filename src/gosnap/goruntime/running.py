@@ -21,10 +21,11 @@ _NONE: Any = memoryview(b"")
 """Columns of threads that are not stopped: nothing is known of them."""
 
 
-def open_running(pid: int, *, dwarf: bool = True) -> GoProgram:
+def open_running(pid: int, *, dwarf: bool = True, cached: bool = False) -> GoProgram:
     """The program of a process, without stopping it. What the file holds and nobody can write to is read
-    from there. ``dwarf`` False: its DWARF is not looked at where the shipped table has the very Go version.
-    GosnapError for what is no Go program, or not ours to read."""
+    from there. ``dwarf`` False: its DWARF is not looked at where the shipped table has the very Go version;
+    ``cached``: use and keep what was read of it (gosnap.binary.dwarfindex). GosnapError for what is no Go
+    program, or not ours to read."""
     procfs.check(pid)
     exe = f"/proc/{pid}/exe"
     try:
@@ -60,6 +61,10 @@ def open_running(pid: int, *, dwarf: bool = True) -> GoProgram:
             space.add_region(s.vaddr + bias, elf.file_bytes(s.offset, s.filesz))
     if not elf.has_dwarf or (not dwarf and is_shipped(version or "")):
         return GoProgram(image, elf, None)
+    if cached:
+        from gosnap.binary.dwarfindex import load_dwarf
+
+        return GoProgram(image, elf, load_dwarf(elf))
     from gosnap.binary.dwarf import GoDwarf
 
     return GoProgram(image, elf, GoDwarf(elf))

@@ -52,7 +52,10 @@ class Document:
         if node.note:
             out["text"] = node.note
         if node.facts:
-            out["facts"] = {what.replace(" ", "_"): text for what, text in node.facts}
+            facts: dict[str, Any] = {}
+            for what, text in node.facts:
+                facts.setdefault(what.replace(" ", "_"), []).append(text)
+            out["facts"] = facts
         if node.marks:
             out["marks"] = list(node.marks)
         if node.internals:

@@ -16,6 +16,7 @@ from gosnap.errors import ReadError
 from gosnap.values import chans, dynamic, maps, special
 from gosnap.values.memory import TRIES, U8, U64
 from gosnap.values.model import CHANGED, CUT, CYCLE, UNREADABLE, Limits, Node, Plain, Value
+from gosnap.values.sharing import sharers
 from gosnap.values.subject import Shape, Subject
 
 _INTS = {
@@ -114,7 +115,7 @@ class Decoder:
         """Say what a person would want to know of the types of the standard library."""
         row = column.shape.row
         if row not in self._presenters:
-            self._presenters[row] = special.presenter(self.subject, column.shape)
+            self._presenters[row] = special.presenter(column.shape)
         present = self._presenters[row]
         if present is None:
             return found
@@ -385,6 +386,10 @@ class Decoder:
         self._elements(column, [n for n in out if isinstance(n, Node)], kept, elem, octets, depth)
         if self.limits.internals:
             self._headers(column, out, heads, ("array", "len", "cap"))
+            if len(out) == 1 and isinstance(out[0], Node) and out[0].word and elem.size:
+                size = min(out[0].capacity, _MOST_LENGTH) * elem.size
+                others = sharers(self.subject, out[0].address, out[0].word, size)
+                out[0].facts += [("array shared with", other) for other in others]
         return out
 
     def _slice_takes(self, heads: U64, elem: Shape, octets: bool, depth: int) -> U64:
@@ -564,6 +569,8 @@ class Decoder:
         node.length = maps.length(lay, self.memory.read(pointer, lay.size))
         if self.limits.internals:
             node.internals = [("header", self.internals(lay.header, pointer))]
+            for name, row, at in maps.structures(self.subject, lay, pointer):
+                node.internals.append((name, self.internals(row, at)))
         if _within(chain, shape.row, pointer):
             node.mark(CYCLE)
             return

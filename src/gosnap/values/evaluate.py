@@ -67,7 +67,7 @@ class Evaluator:
         if not isinstance(value, Node):
             value = Node(shape.kind, shape.name, shape.row, found.address, value)
         if found.partial:
-            value.mark("partly in registers")
+            value.mark("some parts have no place here and are shown as zero")
         return value
 
     def _decode_ref(self, decoder: Decoder, ref: Ref) -> Node:

@@ -152,6 +152,9 @@ def _variable(subject: Subject, frame: StackFrame, v: Local) -> Variable:
     whole = sum(n for _, n, _ in v.pieces) >= size and all(at - within == start for at, _, within in v.pieces)
     if whole:
         return Variable(name, row, v.parameter, function, Place(row, frame.fp + start))
+    if subject.shape(row).kind in ("slice", "string", "interface"):
+        known = "its pointer" if any(within in (0, 8) for _, _, within in v.pieces) else "a part of it"
+        return Variable(name, row, v.parameter, function, None, f"only {known} has a place here")
     raw = bytearray(size)
     try:
         for at, n, within in v.pieces:
@@ -159,7 +162,7 @@ def _variable(subject: Subject, frame: StackFrame, v: Local) -> Variable:
                 raw[within : within + n] = subject.memory.read(frame.fp + at, n)
     except ReadError:
         return Variable(name, row, v.parameter, function, None, "not readable")
-    return Variable(name, row, v.parameter, function, Place(row, 0, bytes(raw), v.partial))
+    return Variable(name, row, v.parameter, function, Place(row, 0, bytes(raw), True))
 
 
 def lookup(goroutine: Goroutine, frame: int | None) -> Lookup:

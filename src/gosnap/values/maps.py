@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gosnap.goruntime.maptypes import field_index, map_parts
+from gosnap.goruntime.maptypes import MapParts, map_parts
 from gosnap.values.memory import Memory
 from gosnap.values.subject import Subject
 
@@ -29,6 +29,7 @@ _MOST_TABLES = 1 << 24
 _BLOCK = 1 << 12
 """Buckets, or tables, that are read at once where only the first entries are wanted."""
 _LONGEST_CHAIN = 1 << 14
+_SHOWN_TABLES, _SHOWN_GROUPS = 4, 4
 
 
 @dataclass(frozen=True)
@@ -89,21 +90,20 @@ def same(a: Cells, b: Cells) -> bool:
 
 def layout(subject: Subject, row: int) -> MapLayout | None:
     """The layout of a map type; None where the executable's types do not tell."""
-    t = subject.types
-    parts = map_parts(t, row)
+    parts = _parts(subject, row)
     if not parts.header or not parts.buckets:
         return None
     header, group = subject.shape(parts.header), subject.shape(parts.buckets)
     at = {m.name: m.offset for m in header.fields}
     at |= {m.name: m.offset for m in group.fields if m.name in ("ctrl", "tophash", "overflow")}
-    real_key, real_elem = int(t.key[row]), int(t.elem[row])
-    slots = field_index(t, parts.buckets, "slots")
-    if slots >= 0:
-        slot = int(t.elem[int(t.field_type[slots])])
+    real_key, real_elem = subject.shape(row).key, subject.shape(row).elem
+    slots = subject.member(parts.buckets, "slots")
+    if slots is not None:
+        slot = subject.shape(slots.row).elem
         key, elem = subject.member(slot, "key"), subject.member(slot, "elem")
         if key is None or elem is None:
             return None
-        base, stride = int(t.field_offset[slots]), subject.shape(slot).size
+        base, stride = slots.offset, subject.shape(slot).size
         keys = _cell(subject, base + key.offset, stride, key.row, real_key)
         elems = _cell(subject, base + elem.offset, stride, elem.row, real_elem)
     else:
@@ -132,6 +132,15 @@ def layout(subject: Subject, row: int) -> MapLayout | None:
     return MapLayout(
         swiss, parts.header, parts.table, parts.buckets, at, header.size, group.size, table_size, keys, elems
     )
+
+
+def _parts(subject: Subject, row: int) -> MapParts:
+    """What a map type is made of; of one that DWARF does not have, what every map is made of and its own
+    group."""
+    if row < len(subject.types):
+        return map_parts(subject.types, row)
+    group = subject.made.groups.get(row, 0)
+    return MapParts(subject.shape(row).impl, group, subject.type_row("internal/runtime/maps.table"))
 
 
 def _cell(subject: Subject, offset: int, stride: int, stored: int, real: int) -> Cell:
@@ -180,6 +189,38 @@ def read_cells(subject: Subject, lay: MapLayout, pointer: int, most: int | None)
         cells.elem_at, cells.elem, lost = _follow(subject.memory, cells.elem, elem_size)
         cells.broken |= lost
     return cells
+
+
+def structures(subject: Subject, lay: MapLayout, pointer: int) -> list[tuple[str, int, int]]:
+    """(name, row of its type, address) of the tables of a map, and of the first groups or buckets of each:
+    some of them. ReadError where the header cannot be read."""
+    header = subject.memory.read(pointer, lay.size)
+    words = {n: int.from_bytes(header[at : at + 8], "little") for n, at in lay.at.items() if at + 8 <= lay.size}
+    out: list[tuple[str, int, int]] = []
+    if not lay.swiss:
+        for name in ("oldbuckets", "buckets"):
+            if words[name]:
+                out += [
+                    (f"{name}[{i}]", lay.group, words[name] + i * lay.group_size)
+                    for i in range(min(1 << min(header[lay.at["B"]], 16), _SHOWN_GROUPS))
+                ]
+        return out
+    if not words["dirLen"]:
+        return [("group", lay.group, words["dirPtr"])] if words["dirPtr"] else []
+    tables: list[int] = []
+    for i in range(min(words["dirLen"], _SHOWN_TABLES * 4)):
+        table = subject.memory.word(words["dirPtr"] + i * 8)
+        if table not in tables:
+            tables.append(table)
+    for i, table in enumerate(tables[:_SHOWN_TABLES]):
+        out.append((f"table {i}", lay.table, table))
+        groups = subject.memory.word(table + lay.at["table.data"])
+        mask = subject.memory.word(table + lay.at["table.lengthMask"])
+        out += [
+            (f"table {i} group {k}", lay.group, groups + k * lay.group_size)
+            for k in range(min(mask + 1, _SHOWN_GROUPS))
+        ]
+    return out
 
 
 def _follow(memory: Memory, words: U8, size: int) -> tuple[U64, U8, bool]:

@@ -5,6 +5,7 @@ is read of a process that runs on may be of two moments; ``steady`` reads until 
 """
 
 from collections.abc import Callable
+from time import monotonic
 from typing import TypeVar
 
 import numpy as np
@@ -12,10 +13,8 @@ import numpy.typing as npt
 
 from gosnap._kernels.memory import Space
 from gosnap.errors import GosnapError, ReadError
-from gosnap.goruntime.spans import kernel_space
 from gosnap.target.peek import RunningSpace
 from gosnap.target.space import AddressSpace
-from gosnap.target.stored import StoredSpace
 
 U8 = npt.NDArray[np.uint8]
 U64 = npt.NDArray[np.uint64]
@@ -24,6 +23,7 @@ Bools = npt.NDArray[np.bool_]
 T = TypeVar("T")
 MOST = 1 << 31
 """Bytes that one call reads at most."""
+_RENEW_SECONDS = 0.05
 TRIES = 6
 """Reads of a value that keeps changing."""
 
@@ -35,12 +35,27 @@ class Memory:
         self.space = space
         self.live = isinstance(space, RunningSpace)
         self._kernel: Space | None = None
+        self._renewed = 0.0
 
     def read(self, addr: int, size: int) -> bytes:
         """``size`` bytes. ReadError where they are not there, or are more than anybody needs."""
         if size > MOST:
             raise ReadError(f"{size:,} bytes at {addr:#x}")
+        try:
+            return self.space.read(addr, size)
+        except ReadError:
+            if not self._renew():
+                raise
         return self.space.read(addr, size)
+
+    def _renew(self) -> bool:
+        """See what a running process has mapped since, now and then; False where that is not worth it."""
+        now = monotonic()
+        if not isinstance(self.space, RunningSpace) or now < self._renewed + _RENEW_SECONDS:
+            return False
+        self._renewed = now
+        self.space.renew()
+        return True
 
     def word(self, addr: int) -> int:
         """A little-endian word; ReadError."""
@@ -60,8 +75,8 @@ class Memory:
         sizes = np.full(n, size, np.uint64)
         if isinstance(self.space, RunningSpace):
             self._running(addrs, sizes, _hosts(out, np.arange(n, dtype=np.uint64) * np.uint64(size)), ok)
-        elif isinstance(self.space, StoredSpace):
-            self.space.gather(addrs, size, out, ok)
+        elif (stored := getattr(self.space, "gather", None)) is not None:
+            stored(addrs, size, out, ok)
         else:
             good = np.zeros(n, np.uint8)
             self._space().gather(np.ascontiguousarray(addrs), size, out.reshape(-1), good)
@@ -72,7 +87,7 @@ class Memory:
 
     def _one(self, addr: int, out: U8, ok: Bools) -> None:
         try:
-            out[0] = np.frombuffer(self.space.read(addr, out.shape[1]), np.uint8)
+            out[0] = np.frombuffer(self.read(addr, out.shape[1]), np.uint8)
             ok[0] = True
         except ReadError:
             ok[0] = False
@@ -94,7 +109,7 @@ class Memory:
             todo = todo[~some]
         for i in todo.tolist():
             try:
-                raw = self.space.read(int(addrs[i]), int(sizes[i]))
+                raw = self.read(int(addrs[i]), int(sizes[i]))
             except ReadError:
                 continue
             out[int(start[i]) : int(start[i + 1])] = np.frombuffer(raw, np.uint8)
@@ -103,6 +118,8 @@ class Memory:
 
     def _space(self) -> Space:
         if self._kernel is None:
+            from gosnap.goruntime.spans import kernel_space
+
             self._kernel = kernel_space(self.space)
         return self._kernel
 
@@ -117,10 +134,8 @@ class Memory:
             row[~inside] = 0
             inside &= (maps.start[row] <= addrs) & readable[row]
             inside &= maps.end[row] - addrs >= sizes
-            if inside.all() or not again:
+            if inside.all() or not again or not self._renew():
                 break
-            # mapped since, perhaps
-            self.space.renew()
         which = np.flatnonzero(inside)
         columns = (np.ascontiguousarray(c[which]) for c in (addrs, hosts, sizes))
         if not len(which) or self.space.copy(*columns):

@@ -1,6 +1,5 @@
 """Names that people write for package variables and types, and the names that the executable has for them."""
 
-import difflib
 import re
 
 from gosnap.binary.names import Names
@@ -83,6 +82,8 @@ def missing(subject: Subject, text: str) -> GosnapError:
             _did_you_mean(close)
             or f"`gosnap show TARGET --globals '^{re.escape(package)}[.]'` lists what there is",
         )
+    import difflib
+
     packages = sorted({package_of(n) for n in names} - {""})
     close = difflib.get_close_matches(package, packages, _CLOSE)
     return GosnapError(
@@ -108,6 +109,8 @@ def _has_package(subject: Subject, package: str) -> bool:
 def _close(name: str, names: list[str]) -> list[str]:
     if len(names) > _MOST_COMPARED:
         return []
+    import difflib
+
     exact = [n for n in names if n.lower() == name.lower()]
     return list(dict.fromkeys(exact + difflib.get_close_matches(name, names, _CLOSE, 0.7)))[:_CLOSE]
 

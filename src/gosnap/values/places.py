@@ -17,7 +17,7 @@ class Place:
     address: int
     raw: bytes | None = None
     partial: bool = False
-    """Parts of it are in registers, and read as zero."""
+    """Parts of it are in registers or nowhere, and read as zero."""
 
     def bytes_of(self, subject: Subject) -> bytes:
         """Its bytes. ReadError where they are not there."""

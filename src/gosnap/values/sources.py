@@ -10,7 +10,7 @@ from gosnap.binary.names import Names
 from gosnap.errors import GosnapError
 from gosnap.goruntime.program import GoProgram, minor_version
 from gosnap.values.memory import Memory
-from gosnap.values.subject import ObjectAt, Subject, Variables, of_program
+from gosnap.values.subject import Holders, ObjectAt, Subject, Variables, of_program
 
 if TYPE_CHECKING:
     from gosnap.heap.columns import Columns
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _PAGE = 8192
 _MOST_BYTES = 1 << 46
+_MOST_HOLDERS = 100
 
 
 def of_process(pid: int) -> Subject:
@@ -25,7 +26,7 @@ def of_process(pid: int) -> Subject:
     not ours to read."""
     from gosnap.goruntime.running import open_running
 
-    program = open_running(pid)
+    program = open_running(pid, cached=True)
     return of_program(program, f"{program.image.program} (pid {pid})")
 
 
@@ -72,6 +73,7 @@ def of_snapshot(snapshot: "Snapshot") -> Subject:
         functions=lambda: _functions(columns),
         bias=meta["bias"],
         object_at=_object_at(columns),
+        holders=_holders(columns),
     )
 
 
@@ -142,3 +144,29 @@ def _object_at(columns: "Columns") -> ObjectAt:
         return row, base, -1
 
     return object_at
+
+
+def _holders(columns: "Columns") -> Holders:
+    """What refers to a heap object, by the fields that do."""
+    from gosnap.heap.labels import Labels, words_of
+
+    labels = Labels(columns)
+
+    def holders(address: int, own: int) -> list[str]:
+        index = columns.at(address)
+        if index < 0:
+            return []
+        start, target = columns.references
+        edges = np.flatnonzero(target == np.uint32(index))[:_MOST_HOLDERS]
+        out = []
+        for edge in edges.tolist():
+            holder = int(np.searchsorted(start, edge, side="right")) - 1
+            word = int(words_of(columns, holder)[edge - int(start[holder])])
+            at = columns.address(holder)
+            if at + word * 8 == own:
+                continue
+            place = labels.place(holder, word)
+            out.append(f"{columns.type_name(holder)}{place.text} in {at:#x}")
+        return out
+
+    return holders

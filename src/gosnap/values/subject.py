@@ -12,6 +12,7 @@ from gosnap.binary.names import Names
 from gosnap.binary.types import TypeTable
 from gosnap.errors import ReadError
 from gosnap.goruntime.program import GoProgram
+from gosnap.values.made import MadeTypes
 from gosnap.values.memory import Memory
 
 if TYPE_CHECKING:
@@ -29,8 +30,11 @@ _DIRECT_IN_TFLAG = 26
 (internal/abi/type.go)."""
 _FLAG = 1 << 5
 
+_NOTHING = ("unknown", 0, 0, 0, 0, 0, 0, ())
 ObjectAt = Callable[[int], tuple[int, int, int] | None]
 """(row of its type, 0 where unknown; first address; bytes) of the heap object that holds an address."""
+Holders = Callable[[int, int], list[str]]
+"""What refers to the heap object that holds an address, but for the word at another: in words."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class Variables:
 
 class Subject:
     """One target. ``minor``: of its Go version. ``program``: where there is one to unwind; None for a
-    snapshot. ``object_at``: of a snapshot, what it knows of the heap."""
+    snapshot. ``object_at``, ``holders``: of a snapshot, what it knows of the heap."""
 
     def __init__(
         self,
@@ -84,6 +88,7 @@ class Subject:
         bias: int,
         program: GoProgram | None = None,
         object_at: ObjectAt | None = None,
+        holders: Holders | None = None,
     ) -> None:
         self.label = label
         self.memory = memory
@@ -94,9 +99,12 @@ class Subject:
         self.bias = bias
         self.program = program
         self.object_at = object_at
+        self.holders = holders
         self._functions = functions
         self._shapes: dict[int, Shape] = {}
         self._named: dict[str, int] = {}
+        self._next = len(types)
+        self.made = MadeTypes(self)
 
     def shape(self, row: int) -> Shape:
         """A type; row 0 is a type of nothing."""
@@ -135,6 +143,26 @@ class Subject:
             fields=fields,
         )
 
+    def add_shape(self) -> int:
+        """A new row, behind those of the type table."""
+        self._next += 1
+        self.set_shape(self._next - 1, Shape(self._next - 1, "(unknown type)", *_NOTHING))
+        return self._next - 1
+
+    def set_shape(self, row: int, shape: Shape) -> None:
+        """What a new row is."""
+        self._shapes[row] = shape
+
+    @staticmethod
+    def new_member(name: str, offset: int, row: int, embedded: bool) -> Member:
+        """A field of a new row."""
+        return Member(name, offset, row, embedded)
+
+    @staticmethod
+    def kind_name(kind: int) -> str:
+        """The name of a reflect.Kind."""
+        return KINDS[kind] if kind < len(KINDS) else "unknown"
+
     def member(self, row: int, name: str) -> Member | None:
         """A field of a structure by its name, not of those embedded."""
         return next((m for m in self.shape(row).fields if m.name == name), None)
@@ -159,9 +187,13 @@ class Subject:
         rows = np.flatnonzero(self.types.rtype >= 0)
         return dict(zip(self.types.rtype[rows].tolist(), rows.tolist(), strict=True))
 
-    def of_rtype(self, address: int) -> int:
-        """The row of a runtime type; 0 for one that DWARF does not have (made by reflect, say)."""
+    def known_rtype(self, address: int) -> int:
+        """The row of a runtime type; 0 for one that DWARF does not have."""
         return self._by_rtype.get(address - self.types_base, 0)
+
+    def of_rtype(self, address: int) -> int:
+        """The same; of one that DWARF does not have a new row, 0 where there is no runtime type."""
+        return self.known_rtype(address) or self.made.row(address)
 
     def direct(self, row: int, rtype: int) -> bool:
         """Whether an interface holds a value of a type in its word, and not a pointer to it."""

@@ -160,9 +160,13 @@ func buildChannels() {
 	go func() { blocked.Add(1); CSenders <- 2 }()
 	go holder(VUser, 41, "forty-one", make(chan int))
 	wanted += 4
-	n, label := 40, "forty"
+	n, label := 40, strings.ToLower("Forty")
 	p := VUser
-	FAdder = func(x int) int { n++; return x + n + len(label) + p.ID }
+	FAdder = func(x int) int {
+		n++
+		sink = label
+		return x + n + p.ID
+	}
 	FAdder(1)
 	FMethod = (&Square{5}).Area
 }
@@ -190,6 +194,11 @@ func buildStandard() {
 	go func() { blocked.Add(1); SGroup.Wait() }()
 	wanted += 4
 	SOnce.Do(func() {})
+	SFree.Lock()
+	SFree.Unlock()
+	if len(VSlice) == 0 {
+		SNotYet.Do(func() {})
+	}
 	for i := 0; i < 50; i++ {
 		SMap.Store(fmt.Sprint("k", i), i)
 	}
@@ -198,8 +207,6 @@ func buildStandard() {
 		SMap.Delete(fmt.Sprint("k", i))
 	}
 	SMap.Store(Point{1, 2}, "point")
-	x := new(int)
-	SPool.Put(x)
 	AInt32.Store(-32)
 	AInt64.Store(math.MinInt64)
 	AUint64.Store(math.MaxUint64)
@@ -219,6 +226,8 @@ func makeBig(n int) {
 		BigUsers[k] = &User{Base: Base{i}, Name: k}
 	}
 }
+
+var sink any
 
 const short = "aaaaaaaaaa"
 

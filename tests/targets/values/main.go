@@ -3,7 +3,8 @@
 // It answers lines on stdin with one JSON object each: "dump" with all variables by reflection, in the shape of
 // `gosnap show --format json`; "gosyntax" with what fmt's %#v prints of those that hold no pointers; "texts" with
 // what the standard library prints of its own types; "big N" makes maps of N entries; "churn" and "calm" start and
-// stop goroutines that write to variables all the time; "grow" and "shrink" change main.watched.
+// stop goroutines that write to variables all the time; "pool" puts a value into main.SPool; "grow" and "shrink" change
+// main.Watched.
 package main
 
 import (
@@ -46,6 +47,9 @@ func main() {
 			answer = map[string]bool{"ok": true}
 		case "calm":
 			calm()
+			answer = map[string]bool{"ok": true}
+		case "pool":
+			SPool.Put(new(int))
 			answer = map[string]bool{"ok": true}
 		case "grow":
 			Watched["new"] = 7
