@@ -1,5 +1,5 @@
-"""``gosnap show`` against the program itself: tests/targets/values says by reflection, by %#v and by its types'
-own String methods what each of its variables is."""
+"""``gosnap show`` against the program itself: tests/targets/values says by reflection, by %#v and by its
+types' own String methods what each of its variables is."""
 
 import json
 import re
@@ -79,7 +79,12 @@ def ours(value: Any) -> Any:
             out["items"] = [ours(v) for v in value.get("items", [])]
     elif kind == "map":
         entries = [[ours(k), ours(v)] for k, v in value["entries"]]
-        out |= {"len": value["len"], "nil": value["nil"], "pointer": value["pointer"], "entries": by_text(entries)}
+        out |= {
+            "len": value["len"],
+            "nil": value["nil"],
+            "pointer": value["pointer"],
+            "entries": by_text(entries),
+        }
     elif kind == "ptr":
         out["pointer"] = value["pointer"]
         if "cycle" in value.get("marks", []):
@@ -130,9 +135,8 @@ def test_text_is_what_fmt_prints(target: Any, subject: Subject) -> None:
     for name, expected in target.ask("gosyntax").items():
         got = write.one_line(show(subject, f"main.{name}", SAID))
         # fmt prints maps without a space, bytes and nil in other words than composite literals have
-        expected = re.sub(r'((?:"|\w)):(?=\S)', r"\1: ", expected)
-        got, expected = (re.sub(r"\buint8\b", "byte", t) for t in (got, expected))
-        assert got == expected, name
+        spaced = re.sub(r'((?:"|\w)):(?=\S)', r"\1: ", expected)
+        assert re.sub(r"\buint8\b", "byte", got) == re.sub(r"\buint8\b", "byte", spaced), name
 
 
 def test_standard_types_are_what_they_print(target: Any, subject: Subject) -> None:
@@ -165,7 +169,9 @@ def test_sync_types(target: Any, subject: Subject) -> None:
         "*main.SRegexp": 'regexp.Regexp{expr: "^a+(b|c)$"}',
     }.items():
         assert text(subject, expression) == expected
-    assert text(subject, "main.APointer").startswith('atomic.Pointer[main.User]{v: &main.User{Base: main.Base{ID: 7}')
+    assert text(subject, "main.APointer").startswith(
+        "atomic.Pointer[main.User]{v: &main.User{Base: main.Base{ID: 7}"
+    )
     target.ask("pool")
     pool = show(subject, "main.SPool", SAID)
     assert isinstance(pool, Node)
@@ -178,7 +184,9 @@ def test_sync_types(target: Any, subject: Subject) -> None:
     }
     assert found.length == 26
     assert {k for k in entries if isinstance(k, str)} == {f"k{i}" for i in range(1, 50, 2)}
-    values = {k: v.target.value for k, v in entries.items() if isinstance(v, Node) and isinstance(v.target, Node)}
+    values = {
+        k: v.target.value for k, v in entries.items() if isinstance(v, Node) and isinstance(v.target, Node)
+    }
     assert values["k7"] == 7
     assert values[None] == "point"
 
@@ -226,7 +234,7 @@ def test_closures_tell_what_they_captured(subject: Subject) -> None:
         ("main.VArray[1:]", "[]int{2, 3}"),
         ("main.VString[:5]", '"hello"'),
         ("main.VString[1]", "101"),
-        ("len(main.VString)", str(len("hello, 世界\n\t\"quoted\" \\ \x00\x7f".encode()))),
+        ("len(main.VString)", str(len('hello, 世界\n\t"quoted" \\ \x00\x7f'.encode()))),
         ("len(main.MLarge)", "100000"),
         ("len(main.VSub)", "2"),
         ("cap(main.VSub)", "4"),
@@ -339,7 +347,7 @@ def test_what_changes_while_it_is_read_is_whole_or_says_so(
     go_version: str, gobuild: Callable[..., Path], running: Callable[..., Any]
 ) -> None:
     """A goroutine writes to four variables as fast as it can. What does not say that it changed is one of the
-    values that it writes; a thread that lost its processor between the two stores of one string looks the same
+    values that it writes; a thread that lost its processor between the two stores of a string looks the same
     in every read, so that a few may be wrong on a machine with more to do than it has processors."""
     target = running(gobuild("values", go_version))
     subject = sources.of_process(target.pid)
@@ -356,7 +364,8 @@ def test_what_changes_while_it_is_read_is_whole_or_says_so(
                 continue
             whole += 1
             if name == "ChurnMap":
-                torn += any(v != k * 2 for k, v in zip(value.keys, value.items, strict=True))  # type: ignore[operator]
+                pairs = zip(value.keys, value.items, strict=True)
+                torn += any(v != k * 2 for k, v in pairs)  # type: ignore[operator]
             elif name == "ChurnSlice":
                 torn += value.items not in ([1] * 4, [0] * 300)
             elif isinstance(held.value, str):

@@ -1,7 +1,8 @@
 """What was read of an executable's DWARF, kept for the next time.
 
-One file per executable in the user's cache directory ($XDG_CACHE_HOME/gosnap, else ~/.cache/gosnap): the columns
-of ``GoDwarf``, so that a second look at a program costs a read of some megabytes instead of a scan. Layout:
+One file per executable in the user's cache directory ($XDG_CACHE_HOME/gosnap, else ~/.cache/gosnap): the
+columns of ``GoDwarf``, so that a second look at a program costs a read of some megabytes instead of a scan.
+Layout:
 
 ==========  ==================================================================
 offset      content
@@ -11,9 +12,9 @@ offset      content
 ...         columns, each at a multiple of 8
 ==========  ==================================================================
 
-A file is believed only as far as it can be checked: it is the user's own, nobody else may write to it, its key
-fits the executable, and every row refers to one that is there. Anything else is read from the executable again,
-and replaced.
+A file is believed only as far as it can be checked: it is the user's own, nobody else may write to it, its
+key fits the executable, and every row refers to one that is there. Anything else is read from the executable
+again, and replaced.
 """
 
 import contextlib
@@ -146,10 +147,20 @@ def to_columns(index: "Index | GoDwarf") -> Columns:
     """Types, variables, constants and functions as columns."""
     out: Columns = {f"types.{name}": c for name, c in index.types.to_columns().items()}
     g, k, f = index.globals, index.constants, index.closures
-    out |= {"globals.addr": g.addr, "globals.type": g.type, "constants.value": k.value, "constants.type": k.type}
+    out |= {
+        "globals.addr": g.addr,
+        "globals.type": g.type,
+        "constants.value": k.value,
+        "constants.type": k.type,
+    }
     out |= {"closures.pc": f.pc, "closures.end": f.end, "closures.start": f.start}
     out |= {"closures.offset": f.offset, "closures.type": f.type}
-    for names, name in ((g.name, "globals"), (k.name, "constants"), (f.name, "closures"), (f.capture_name, "captures")):
+    for names, name in (
+        (g.name, "globals"),
+        (k.name, "constants"),
+        (f.name, "closures"),
+        (f.capture_name, "captures"),
+    ):
         out |= {f"names.{part}": column for part, column in names.to_columns(name).items()}
     return out
 
@@ -208,19 +219,19 @@ def _check(g: Globals, k: Constants, f: Closures) -> None:
 
 def _write(path: Path, key: str, dwarf: GoDwarf) -> None:
     """Keep an index; where that does not work there is none."""
-    directory: dict[str, object] = {}
+    directory: dict[str, tuple[str, int, int]] = {}
     parts: list[bytes] = []
     columns = to_columns(dwarf)
     # offsets are counted from where the columns begin, which the directory's own length decides: room for it
     at = 0
     for name, column in columns.items():
         raw = np.ascontiguousarray(column).tobytes()
-        directory[name] = [column.dtype.str, at, len(raw)]
+        directory[name] = column.dtype.str, at, len(raw)
         parts += [raw, bytes(-len(raw) % 8)]
         at += len(raw) + -len(raw) % 8
     base = 16 + len(json.dumps({"key": key, "columns": directory})) + 32 * len(columns)
     base += -base % 8
-    placed = {n: [d, o + base, s] for n, (d, o, s) in directory.items()}  # type: ignore[misc]
+    placed = {n: (d, o + base, s) for n, (d, o, s) in directory.items()}
     head = json.dumps({"key": key, "columns": placed}).encode().ljust(base - 16)
     if base + at > _MOST_FILE or len(head) != base - 16:
         return

@@ -5,9 +5,9 @@ from typing import Any
 
 from gosnap.commands import show, show_answers
 from gosnap.errors import GosnapError
+from gosnap.goruntime.traces import shown
 from gosnap.report import values as documents
 from gosnap.report.text.values import GoText, safe
-from gosnap.goruntime.traces import shown
 from gosnap.values import frames
 from gosnap.values.evaluate import Evaluator, Local
 from gosnap.values.model import Limits
@@ -47,9 +47,7 @@ def run(options: argparse.Namespace, subject: Subject, limits: Limits) -> Local 
     return None
 
 
-def _lines(
-    subject: Subject, write: GoText, frame: frames.Frame, limits: Limits, *, quiet: bool
-) -> list[str]:
+def _lines(subject: Subject, write: GoText, frame: frames.Frame, limits: Limits, *, quiet: bool) -> list[str]:
     """One frame; ``quiet``: without its variables."""
     inlined = f" (with {', '.join(frame.inlined)} inlined)" if frame.inlined else ""
     out = [safe(f"#{frame.number} {frame.function}{inlined}  {frame.where}")]

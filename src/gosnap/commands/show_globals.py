@@ -25,7 +25,7 @@ def run(options: argparse.Namespace, subject: Subject, limits: Limits) -> int:
     if not found:
         raise GosnapError(
             f"no package variable matches '{options.globals}'",
-            f"of {len(subject.variables.name):,} that are in this binary; the linker drops those that nothing uses",
+            f"of {len(subject.variables.name):,} in this binary; the linker drops those that nothing uses",
         )
     if options.format == "json":
         show.put(options, documents.to_json(_document(subject, found, limits)))
@@ -72,5 +72,3 @@ def _document(subject: Subject, found: list[variables.Variable], limits: Limits)
         "globals": rows,
         "types": made.types,
     }
-
-

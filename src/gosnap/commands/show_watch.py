@@ -146,7 +146,9 @@ def _changed(options: argparse.Namespace, subject: Subject, expression: str, fou
             "" if v is None else write.one_line(v, c.row, max((room - len(name)) // 2, 20))
             for v in (c.before, c.after)
         )
-        text = f"+ {after}" if c.before is None else f"- {before}" if c.after is None else f"{before} -> {after}"
+        text = (
+            f"+ {after}" if c.before is None else f"- {before}" if c.after is None else f"{before} -> {after}"
+        )
         _put(f"{_now()[11:23]}  {safe(name)}: {text}\n")
     if len(found) > _SHOWN:
         at_least = "at least " if len(found) >= MOST else ""

@@ -5,9 +5,9 @@ import numpy.typing as npt
 
 from gosnap.binary.types import KIND_ARRAY, KIND_STRUCT
 from gosnap.errors import GosnapError
+from gosnap.goruntime.maptypes import field_index
 from gosnap.heap.groups import NONE, GroupKind
 from gosnap.heap.labels import Labels, words_of_edges
-from gosnap.goruntime.maptypes import field_index
 from gosnap.heap.tree import Tree
 
 I64 = npt.NDArray[np.int64]

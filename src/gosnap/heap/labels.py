@@ -8,10 +8,10 @@ import numpy.typing as npt
 
 from gosnap._kernels.paths import words
 from gosnap.binary.types import TypeTable
+from gosnap.goruntime.maptypes import field_index, map_parts
 from gosnap.heap.brief import Brief
 from gosnap.heap.columns import Columns
 from gosnap.heap.contents import Contents
-from gosnap.goruntime.maptypes import field_index, map_parts
 from gosnap.heap.roles import ROLE_SHIFT, ROW_MASK, Role
 from gosnap.heap.syncmaps import MAP_TYPE, SyncMaps, sync_maps
 from gosnap.heap.typenames import KIND_NAMES

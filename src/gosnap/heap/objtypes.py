@@ -18,11 +18,11 @@ from gosnap._kernels.typeprog import TypePrograms
 from gosnap.binary.dwarf import Closures
 from gosnap.binary.types import TypeTable
 from gosnap.errors import GosnapError
+from gosnap.goruntime.maptypes import field_index, map_parts
 from gosnap.goruntime.program import GoProgram
 from gosnap.goruntime.rtypes import rtype_name
 from gosnap.goruntime.sizeclasses import slot_sizes
 from gosnap.goruntime.slotnames import SlotNames
-from gosnap.goruntime.maptypes import field_index, map_parts
 from gosnap.heap.roles import NO_ROW, ROLE_SHIFT, ROW_MASK, Role
 from gosnap.heap.typenames import object_kind, object_name
 

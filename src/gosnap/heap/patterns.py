@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from gosnap.goruntime.maptypes import map_parts
 from gosnap.heap.holding import Items, Mix, held_by, items_of, mix_of, objects_below
 from gosnap.heap.labels import SLICE, STRING, Labels, words_of
-from gosnap.goruntime.maptypes import map_parts
 from gosnap.heap.roles import ROLE_SHIFT, ROW_MASK, Role
 from gosnap.heap.tree import Tree
 from gosnap.heap.whereabouts import Whereabouts

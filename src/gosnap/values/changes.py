@@ -10,8 +10,8 @@ MOST = 1000
 
 @dataclass(frozen=True)
 class Change:
-    """``path``: what follows the expression: ".Cart[0].Price". ``before`` or ``after`` None: there was, or is,
-    nothing of that path."""
+    """``path``: what follows the expression: ".Cart[0].Price". ``before`` or ``after`` None: there was, or
+    is, nothing of that path."""
 
     path: str
     before: Value | None
@@ -29,7 +29,13 @@ def changes(before: Value, after: Value) -> list[Change]:
 def _compare(path: str, a: Value, b: Value, row: int, out: list[Change]) -> None:
     if len(out) >= MOST or a == b:
         return
-    if not isinstance(a, Node) or not isinstance(b, Node) or a.type != b.type or a.kind != b.kind or a.note != b.note:
+    if (
+        not isinstance(a, Node)
+        or not isinstance(b, Node)
+        or a.type != b.type
+        or a.kind != b.kind
+        or a.note != b.note
+    ):
         out.append(Change(path, a, b, row))
         return
     found = len(out)

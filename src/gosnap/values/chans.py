@@ -17,8 +17,9 @@ _MOST_WAITING = 1000
 _SHOWN_WAITING = 10
 
 
-def fill(decoder: "Decoder", node: Node, shape: Shape, pointer: int, chain: "Chain", depth: int) -> None:
-    """Decode the channel at a pointer into a node. ReadError where it is not there."""
+def fill(decoder: "Decoder", node: Node, shape: Shape, chain: "Chain", depth: int) -> None:
+    """Decode the channel that a node points at. ReadError where it is not there."""
+    pointer = node.word
     subject = decoder.subject
     at = {m.name: m for m in subject.shape(shape.impl).fields}
     elem = subject.shape(shape.elem)

@@ -1,7 +1,7 @@
 """From bytes to values, a column at a time: all the strings of a slice of structs are read in one go.
 
-A column is many values of one type: their bytes, where they lie, and which pointers led there. Garbage
-is normal: a pointer to nowhere, a length beyond all memory or a structure that contains itself becomes a mark.
+A column is many values of one type: their bytes, where they lie, and which pointers led there. Garbage is
+normal: a pointer to nowhere, a length beyond all memory or a structure that contains itself becomes a mark.
 """
 
 import contextlib
@@ -20,8 +20,17 @@ from gosnap.values.sharing import sharers
 from gosnap.values.subject import Shape, Subject
 
 _INTS = {
-    **{"int": "<i8", "int8": "<i1", "int16": "<i2", "int32": "<i4", "int64": "<i8"},
-    **{"uint": "<u8", "uint8": "<u1", "uint16": "<u2", "uint32": "<u4", "uint64": "<u8", "uintptr": "<u8"},
+    "int": "<i8",
+    "int8": "<i1",
+    "int16": "<i2",
+    "int32": "<i4",
+    "int64": "<i8",
+    "uint": "<u8",
+    "uint8": "<u1",
+    "uint16": "<u2",
+    "uint32": "<u4",
+    "uint64": "<u8",
+    "uintptr": "<u8",
 }
 _NUMBERS = {**_INTS, "float64": "<f8", "complex64": "<c8", "complex128": "<c16"}
 _MOST_LENGTH = 1 << 47
@@ -196,7 +205,7 @@ class Decoder:
             data, start, ok = self.memory.pieces(pointers, takes)
             now, there = self._again(column, todo, heads[todo])
             changed = there & (now != heads[todo]).any(axis=1)
-            self._texts(column, out, todo, lengths, takes, split(data, start), ok & possible)
+            self._texts(column, out, todo, sizes=(lengths, takes), texts=split(data, start), ok=ok & possible)
             todo_changed = todo[changed]
             if not len(todo_changed):
                 break
@@ -215,11 +224,13 @@ class Decoder:
         column: Column,
         out: list[Value],
         rows: npt.NDArray[np.int64],
-        lengths: U64,
-        takes: U64,
+        *,
+        sizes: tuple[U64, U64],
         texts: list[str | bytes],
         ok: npt.NDArray[np.bool_],
     ) -> None:
+        """Put texts where they belong; ``sizes``: their lengths, and how much of each was read."""
+        lengths, takes = sizes
         whole = ok & (lengths == takes)
         if whole.all() and len(rows) == len(out):
             out[:] = texts
@@ -383,7 +394,7 @@ class Decoder:
             if self.memory.live:
                 heads[rows[there[changed]]] = now[changed & there]
             todo = rows
-        self._elements(column, [n for n in out if isinstance(n, Node)], kept, elem, octets, depth)
+        self._elements(column, [n for n in out if isinstance(n, Node)], kept, depth)
         if self.limits.internals:
             self._headers(column, out, heads, ("array", "len", "cap"))
             if len(out) == 1 and isinstance(out[0], Node) and out[0].word and elem.size:
@@ -399,11 +410,10 @@ class Decoder:
         good = (heads[:, 1] <= heads[:, 2]) & (heads[:, 2] < _MOST_LENGTH)
         return np.where(good, np.minimum(heads[:, 1], np.uint64(most)), np.uint64(0))
 
-    def _elements(
-        self, column: Column, nodes: list[Node], kept: dict[int, U8], elem: Shape, octets: bool, depth: int
-    ) -> None:
+    def _elements(self, column: Column, nodes: list[Node], kept: dict[int, U8], depth: int) -> None:
         """Decode what the slices of a column hold, in one go."""
-        if octets:
+        elem = self.subject.shape(column.shape.elem)
+        if elem.kind == "uint8":
             for i, node in enumerate(nodes):
                 if UNREADABLE not in node.marks:
                     self._bytes(node, kept[i].tobytes(), node.length)
@@ -537,7 +547,7 @@ class Decoder:
             node.word = word
             if word:
                 try:
-                    chans.fill(self, node, column.shape, word, column.chains[i], depth)
+                    chans.fill(self, node, column.shape, column.chains[i], depth)
                 except ReadError:
                     node.mark(UNREADABLE)
         return list(nodes)

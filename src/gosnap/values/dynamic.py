@@ -98,7 +98,5 @@ def closure(decoder: "Decoder", node: Node, pointer: int, chain: "Chain", depth:
         return
     node.names = tuple(name for name, _, _ in captures)
     node.rows = tuple(row for _, row, _ in captures)
-    for _, row, offset in captures:
-        if not 0 <= row < len(subject.types):
-            row = 0
-        node.items.append(decoder.behind(row, pointer + offset, chain, depth - 1))
+    for _, captured, offset in captures:
+        node.items.append(decoder.behind(captured, pointer + offset, chain, depth - 1))

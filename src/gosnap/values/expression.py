@@ -1,5 +1,5 @@
-"""The language of ``gosnap show``: Go's expressions for values that are there, without operators that make new
-ones.
+"""The language of ``gosnap show``: Go's expressions for values that are there, without operators that make
+new ones.
 
     main.sessions["u42"].Cart[0]        variables, fields, map keys, indices
     main.queue[2:5], len(main.queue)    parts, lengths
@@ -13,7 +13,6 @@ A package variable is written with its import path, or with the last element of 
 
 import re
 from dataclasses import dataclass
-from typing import NoReturn
 
 from gosnap.errors import GosnapError
 
@@ -157,8 +156,8 @@ class _Parser:
         self.at = 0
         self.depth = 0
 
-    def wrong(self, what: str, column: int | None = None, hint: str = "") -> NoReturn:
-        raise ExpressionError(self.text, self.at if column is None else column, what, hint)
+    def wrong(self, what: str, column: int | None = None, hint: str = "") -> ExpressionError:
+        return ExpressionError(self.text, self.at if column is None else column, what, hint)
 
     def skip(self) -> None:
         found = _SPACE.match(self.text, self.at)
@@ -176,18 +175,18 @@ class _Parser:
 
     def need(self, wanted: str, after: str) -> None:
         if not self.take(wanted):
-            self.wrong(f"expected {wanted!r} {after}")
+            raise self.wrong(f"expected {wanted!r} {after}")
 
     def end(self) -> None:
         if self.peek():
-            self.wrong(
+            raise self.wrong(
                 f"what is {self.text[self.at]!r} doing here?", hint="quote the expression for the shell"
             )
 
     def expression(self) -> Expression:
         self.depth += 1
         if self.depth > _DEEPEST:
-            self.wrong("nested too deeply")
+            raise self.wrong("nested too deeply")
         found = self.unary()
         self.depth -= 1
         return found
@@ -202,7 +201,7 @@ class _Parser:
     def primary(self) -> Expression:
         c, column = self.peek(), self.at
         if not c:
-            self.wrong("expected a variable, such as main.sessions")
+            raise self.wrong("expected a variable, such as main.sessions")
         if c == "(":
             return self.parenthesis()
         if c in "\"'`":
@@ -211,7 +210,7 @@ class _Parser:
             return Address(self.integer(), column)
         found = _NAME.match(self.text, self.at)
         if found is None:
-            self.wrong(f"expected a variable, such as main.sessions, not {c!r}")
+            raise self.wrong(f"expected a variable, such as main.sessions, not {c!r}")
         name = found[0]
         self.at = found.end()
         if name in ("len", "cap") and self.take("("):
@@ -260,7 +259,7 @@ class _Parser:
                 if not depth:
                     return at
             at += 1
-        self.wrong(f"{self.text[column]!r} is not closed", column)
+        raise self.wrong(f"{self.text[column]!r} is not closed", column)
 
     def postfix(self, found: Expression) -> Expression:
         for _ in range(_LONGEST):
@@ -270,7 +269,7 @@ class _Parser:
                     close = self.closing(self.at)
                     name = self.text[self.at + 1 : close].strip()
                     if not name:
-                        self.wrong("expected a type")
+                        raise self.wrong("expected a type", self.at + 1)
                     self.at = close + 1
                     found = Assert(found, name, column)
                 elif self.take("*"):
@@ -281,12 +280,12 @@ class _Parser:
                 found = self.index(found, column)
             else:
                 return found
-        self.wrong("too many selectors and indices")
+        raise self.wrong("too many selectors and indices")
 
     def selector(self, found: Expression) -> Expression:
         name = re.compile(r"[^\W\d]\w*").match(self.text, self.at)
         if name is None:
-            self.wrong("expected the name of a field")
+            raise self.wrong("expected the name of a field")
         column, self.at = self.at, name.end()
         return Field(found, name[0], column)
 
@@ -298,7 +297,7 @@ class _Parser:
         key = self.key()
         if self.take(":"):
             if not isinstance(key, Literal) or type(key.value) is not int:
-                self.wrong("a part begins and ends with integers: [2:5]", column)
+                raise self.wrong("a part begins and ends with integers: [2:5]", column)
             high = self.bound()
             self.need("]", "after the part's end")
             return Part(found, key.value, high, column)
@@ -314,7 +313,7 @@ class _Parser:
         self.skip()
         found = _NUMBER.match(self.text, self.at)
         if found is None or found[2] or found[3]:
-            self.wrong("expected an integer")
+            raise self.wrong("expected an integer")
         self.at = found.end()
         try:
             return int(found[0].replace("_", ""), 0)
@@ -339,7 +338,7 @@ class _Parser:
             return self.typed(column)
         name = _NAME.match(self.text, self.at)
         if name is None:
-            self.wrong('expected an index or a key: 3, "text", {1, 2}')
+            raise self.wrong('expected an index or a key: 3, "text", {1, 2}')
         if name[0] in ("true", "false", "nil"):
             self.at = name.end()
             return Literal({"true": True, "false": False, "nil": None}[name[0]], column)
@@ -359,14 +358,14 @@ class _Parser:
         name = self.text[self.at : at].strip()
         opened = self.text[at : at + 1]
         if not name or opened not in ("(", "{"):
-            self.wrong(f"a key must be a literal, not {name!r}", column, 'text is quoted: ["u42"]')
+            raise self.wrong(f"a key must be a literal, not {name!r}", column, 'text is quoted: ["u42"]')
         self.at = at
         if opened == "{":
             return self.composite(name, column)
         self.at += 1
         self.depth += 1
         if self.depth > _DEEPEST:
-            self.wrong("nested too deeply")
+            raise self.wrong("nested too deeply")
         inner = self.key()
         self.depth -= 1
         self.need(")", "after the value")
@@ -376,7 +375,7 @@ class _Parser:
         self.need("{", "here")
         self.depth += 1
         if self.depth > _DEEPEST:
-            self.wrong("nested too deeply")
+            raise self.wrong("nested too deeply")
         items: list[tuple[str, Expression]] = []
         while self.peek() != "}":
             label = re.compile(r"([^\W\d]\w*)\s*:").match(self.text, self.at)
@@ -388,7 +387,7 @@ class _Parser:
         self.need("}", "after the last value")
         self.depth -= 1
         if len({bool(label) for label, _ in items}) > 1:
-            self.wrong("some fields with names, some without", column)
+            raise self.wrong("some fields with names, some without", column)
         return Composite(name, tuple(items), column)
 
     def number(self, found: "re.Match[str]", column: int) -> Expression:
@@ -410,7 +409,7 @@ class _Parser:
         value = 0
         while True:
             if self.at >= len(self.text):
-                self.wrong(f"{quote} is not closed", column)
+                raise self.wrong(f"{quote} is not closed", column)
             c = self.text[self.at]
             if c == quote:
                 self.at += 1
@@ -426,7 +425,7 @@ class _Parser:
         if quote != "'":
             return Literal(bytes(out), column)
         if runes != 1:
-            self.wrong("a rune is one character; text is in double quotes", column)
+            raise self.wrong("a rune is one character; text is in double quotes", column)
         return Literal(value, column)
 
     def escape(self) -> tuple[int, bytes]:
@@ -443,11 +442,11 @@ class _Parser:
             self.at -= 1
             found = re.compile("[0-3][0-7]{2}").match(self.text, self.at)
         if found is None:
-            self.wrong("an escape that Go does not have", start)
+            raise self.wrong("an escape that Go does not have", start)
         self.at = found.end()
         value = int(found[0], 16 if digits else 8)
         if c in ("u", "U"):
             if value > 0x10FFFF or 0xD800 <= value < 0xE000:
-                self.wrong("no character has this number", start)
+                raise self.wrong("no character has this number", start)
             return value, chr(value).encode()
         return value, bytes([value])

@@ -1,8 +1,8 @@
 """Variables in the frames of a goroutine, as far as DWARF's location lists tell where they are.
 
-An optimising compiler keeps most variables in registers, and gives them up at a call that they do not outlive:
-then nobody knows where they are. The pointers that the collector's stack maps tell of in such a frame are listed
-as slots without a name.
+An optimising compiler keeps most variables in registers, and gives them up at a call that they do not
+outlive: then nobody knows where they are. The pointers that the collector's stack maps tell of in such a
+frame are listed as slots without a name.
 """
 
 from dataclasses import dataclass, field
@@ -66,7 +66,7 @@ def read(subject: Subject, number: int) -> Goroutine:
     if program is None:
         raise GosnapError(
             "variables of goroutines are read of a process or of a core",
-            f"`gosnap goroutines FILE --id {number}` shows what the snapshot knows of this goroutine's frames",
+            f"`gosnap goroutines FILE --id {number}` shows what the snapshot knows of its frames",
         )
     unwinder = Unwinder(program, Functions(program))
     for attempt in range(_TRIES):

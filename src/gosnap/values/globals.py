@@ -26,8 +26,8 @@ class Variable:
 
 
 def matching(subject: Subject, pattern: "re.Pattern[str]") -> list[Variable]:
-    """The variables whose name matches, by name. Data of the linker's without a name of its own ("main..stmp_1")
-    is left out."""
+    """The variables whose name matches, by name. Data of the linker's without a name of its own
+    ("main..stmp_1") is left out."""
     v = subject.variables
     places = sections(subject)
     found = []

@@ -1,8 +1,8 @@
 """Types that the executable's DWARF does not have, read from the running program's own descriptions.
 
 The linker leaves types out of DWARF that no variable is of, such as the type of a constant in an interface;
-reflect makes types that no linker knew. Their runtime types tell what they are made of: abi.Type and those that
-begin with it (internal/abi/type.go, Go 1.21 to 1.27).
+reflect makes types that no linker knew. Their runtime types tell what they are made of: abi.Type and those
+that begin with it (internal/abi/type.go, Go 1.21 to 1.27).
 """
 
 from dataclasses import replace
@@ -58,7 +58,9 @@ class MadeTypes:
         name = self._name(at)[0]
         if raw[20] & _EXTRA_STAR:
             name = name[1:]
-        shape = replace(self._subject.shape(0), row=row, name=name, kind=self._subject.kind_name(kind), size=size)
+        shape = replace(
+            self._subject.shape(0), row=row, name=name, kind=self._subject.kind_name(kind), size=size
+        )
         if size >= 1 << 40 or shape.kind == "unknown":
             raise ReadError("no type")
         word = memory.word
@@ -74,7 +76,9 @@ class MadeTypes:
             return replace(shape, elem=self.row(word(behind)), impl=self._subject.type_row("runtime.hchan"))
         if shape.kind == "map":
             self.groups[row] = self.row(word(behind + 16))
-            impl = self._subject.type_row("runtime.hmap") or self._subject.type_row("internal/runtime/maps.Map")
+            impl = self._subject.type_row("runtime.hmap") or self._subject.type_row(
+                "internal/runtime/maps.Map"
+            )
             return replace(shape, key=self.row(word(behind)), elem=self.row(word(behind + 8)), impl=impl)
         if shape.kind == "interface":
             methods = word(behind + 16)

@@ -195,7 +195,9 @@ def structures(subject: Subject, lay: MapLayout, pointer: int) -> list[tuple[str
     """(name, row of its type, address) of the tables of a map, and of the first groups or buckets of each:
     some of them. ReadError where the header cannot be read."""
     header = subject.memory.read(pointer, lay.size)
-    words = {n: int.from_bytes(header[at : at + 8], "little") for n, at in lay.at.items() if at + 8 <= lay.size}
+    words = {
+        n: int.from_bytes(header[at : at + 8], "little") for n, at in lay.at.items() if at + 8 <= lay.size
+    }
     out: list[tuple[str, int, int]] = []
     if not lay.swiss:
         for name in ("oldbuckets", "buckets"):

@@ -27,8 +27,8 @@ class Node:
     value: Plain | None = None
     """Of a basic kind; of a slice or array of bytes its bytes."""
     word: int = 0
-    """Of a pointer, channel, map, func or slice: where it points, 0 for nil; of an interface: the runtime type
-    of what it holds."""
+    """Of a pointer, channel, map, func or slice: where it points, 0 for nil; of an interface: the runtime
+    type of what it holds."""
     names: tuple[str, ...] = ()
     rows: tuple[int, ...] = ()
     """Of a struct: names and types of its fields, which are in ``items``; of a func: what it captures."""

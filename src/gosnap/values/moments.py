@@ -28,7 +28,7 @@ def time(work: Work) -> None:
     nanoseconds = wall & ((1 << 30) - 1)
     name, offset = _zone(work, work.number("loc"), seconds)
     try:
-        moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=seconds + offset)  # noqa: DTZ001
+        moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=seconds + offset)
         text = f"{moment.year:04d}-{moment:%m-%d %H:%M:%S}"
     except (OverflowError, ValueError):
         work.node.note = f"time.Time({seconds} s since 1970)"

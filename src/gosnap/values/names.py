@@ -66,7 +66,7 @@ def missing(subject: Subject, text: str) -> GosnapError:
     names = subject.variables.name
     if not package:
         package_hint = "write the package too, main.sessions"
-        close = _close(text, [n for n in _of_package(names, "main")])
+        close = _close(text, _of_package(names, "main"))
         return GosnapError(f"{text}: no such variable", _did_you_mean(close) or package_hint)
     head = text[: len(package)] + "." + text[len(package) + 1 :].partition(".")[0]
     if subject.functions is not None and list(subject.functions.name.find(head)):
@@ -77,8 +77,8 @@ def missing(subject: Subject, text: str) -> GosnapError:
     if there or _has_package(subject, package):
         close = _close(head, there)
         return GosnapError(
-            f"{head}: not in this binary: the linker drops variables that nothing uses, and constants have no "
-            "place in memory",
+            f"{head}: not in this binary: the linker drops variables that nothing uses, "
+            "and constants have no place in memory",
             _did_you_mean(close)
             or f"`gosnap show TARGET --globals '^{re.escape(package)}[.]'` lists what there is",
         )

@@ -28,7 +28,9 @@ def _digits(value: int) -> str:
     if value.bit_length() <= _DECIMAL_BITS:
         return str(value)
     text = f"{abs(value):x}"
-    shown = text[:_SHOWN_DIGITS] + (f"… {len(text) - _SHOWN_DIGITS:,} more digits" if len(text) > _SHOWN_DIGITS else "")
+    shown = text[:_SHOWN_DIGITS] + (
+        f"… {len(text) - _SHOWN_DIGITS:,} more digits" if len(text) > _SHOWN_DIGITS else ""
+    )
     return f"{'-' if value < 0 else ''}0x{shown}"
 
 

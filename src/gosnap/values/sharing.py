@@ -8,8 +8,10 @@ _MOST = 20
 
 
 def sharers(subject: Subject, own: int, array: int, size: int) -> list[str]:
-    """Package variables whose slices lie in [array, array + size), and in a snapshot whatever else points there:
-    "main.recent[:5]", "main.User.Tags in 0xc000123400". ``own``: the address of the slice that is asked about."""
+    """Package variables whose slices lie in [array, array + size), and in a snapshot whatever else points
+    there:
+    "main.recent (len 5, cap 8)", "main.User.Tags in 0xc000123400". ``own``: the address of the slice that is
+    asked about."""
     out: list[str] = []
     v, t = subject.variables, subject.types
     rows = np.flatnonzero(t.kind[v.type] == KINDS.index("slice"))

@@ -1,7 +1,7 @@
 """Types of the standard library as a person says them: which presenter is whose.
 
-A presenter adds to a decoded value: a note, which stands for it in text, or parts that are more telling than its
-own fields. What it cannot read it leaves as it is. Presenters are imported when a value of theirs is met.
+A presenter adds to a decoded value: a note, which stands for it in text, or parts that are more telling than
+its own fields. What it cannot read it leaves as it is. Presenters are imported when a value of theirs is met.
 """
 
 from importlib import import_module

@@ -78,6 +78,7 @@ class Subject:
 
     def __init__(
         self,
+        *,
         label: str,
         memory: Memory,
         types: TypeTable,

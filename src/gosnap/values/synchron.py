@@ -1,7 +1,7 @@
 """sync and sync/atomic: who holds what, who waits, what is in there.
 
-Sources, Go 1.21 to 1.27: sync/mutex.go (since 1.24 internal/sync/mutex.go), rwmutex.go, waitgroup.go, once.go,
-pool.go, map.go and internal/sync/hashtriemap.go (sync.Map since 1.24), sync/atomic/type.go.
+Sources, Go 1.21 to 1.27: sync/mutex.go (since 1.24 internal/sync/mutex.go), rwmutex.go, waitgroup.go,
+once.go, pool.go, map.go and internal/sync/hashtriemap.go (sync.Map since 1.24), sync/atomic/type.go.
 """
 
 from typing import TYPE_CHECKING
@@ -79,7 +79,13 @@ def atomic(work: Work) -> None:
     """atomic.Int64(5): the number is in the node's value."""
     name = work.node.type.rpartition(".")[2]
     value = work.number("v", signed=name.startswith("Int"))
-    text = ("true" if value else "false") if name == "Bool" else f"{value:#x}" if name == "Uintptr" else str(value)
+    text = (
+        ("true" if value else "false")
+        if name == "Bool"
+        else f"{value:#x}"
+        if name == "Uintptr"
+        else str(value)
+    )
     work.node.note = f"atomic.{name}({text})"
 
 

@@ -28,12 +28,16 @@ _LEAST_PART = 12
 _EXPONENT = 6
 
 
+Item = tuple[str, Value, int, bool]
+"""A label, a value, the row of its type, whether the type can be left out."""
+
+
 @dataclass
 class Group:
     """A value with parts: what stands before the brace, the parts with their labels, what stands behind."""
 
     head: str
-    items: list[tuple[str, Value, int, bool]] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
     more: str = ""
     tail: str = ""
 
@@ -52,7 +56,7 @@ class GoText:
     def lines(self, value: Value, row: int = 0) -> list[str]:
         """The value, broken to the width."""
         out: list[str] = []
-        self._broken(out, "", "", value, row, False, "")
+        self._broken(out, "", ("", value, row, False), "")
         return out
 
     def one_line(self, value: Value, row: int = 0, room: int = 1 << 60, elide: bool = False) -> str:
@@ -105,9 +109,8 @@ class GoText:
         text = "".join(out)
         return text if len(text) <= room else None
 
-    def _broken(
-        self, out: list[str], indent: str, label: str, value: Value, row: int, elide: bool, end: str
-    ) -> None:
+    def _broken(self, out: list[str], indent: str, item: Item, end: str) -> None:
+        label, value, row, elide = item
         room = max(self.width - len(indent) - len(label) - len(end), _NARROW)
         flat = self._flat(value, row, elide, room)
         if flat is not None:
@@ -122,8 +125,8 @@ class GoText:
         if found.items and all(not label and not isinstance(v, Node) for label, v, _, _ in found.items):
             self._filled(out, inner, found)
         else:
-            for item_label, item, item_row, item_elide in found.items:
-                self._broken(out, inner, item_label, item, item_row, item_elide, ",")
+            for part in found.items:
+                self._broken(out, inner, part, ",")
             if found.more:
                 out.append(inner + found.more)
         out.append(f"{indent}}}{found.tail}{end}")
