@@ -10,8 +10,9 @@ from gosnap._kernels.texts import split
 
 @given(st.lists(st.one_of(st.binary(max_size=30), st.text(max_size=20).map(str.encode)), max_size=50))
 def test_texts_are_what_python_decodes(parts: list[bytes]) -> None:
-    start = np.cumsum([0] + [len(p) for p in parts]).astype(np.int64)
-    got = split(np.frombuffer(b"".join(parts), np.uint8), start)
+    length = np.array([len(p) for p in parts], np.int64)
+    start = np.cumsum(length) - length
+    got = split(np.frombuffer(b"".join(parts), np.uint8), start, length)
     for part, text in zip(parts, got, strict=True):
         try:
             assert text == part.decode()
@@ -19,7 +20,22 @@ def test_texts_are_what_python_decodes(parts: list[bytes]) -> None:
             assert text == part
 
 
-@pytest.mark.parametrize("start", [[], [0, 4], [-1, 2], [2, 1], [0, 1 << 62]])
-def test_ends_that_are_none_are_refused(start: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("start", "length"),
+    [
+        ([0], []),
+        ([0], [4]),
+        ([3], [1]),
+        ([-1], [2]),
+        ([0], [-1]),
+        ([1 << 62], [1 << 62]),
+        ([1], [(1 << 63) - 1]),
+    ],
+)
+def test_texts_outside_are_refused(start: list[int], length: list[int]) -> None:
     with pytest.raises(ValueError, match="texts"):
-        split(np.zeros(3, np.uint8), np.array(start, np.int64))
+        split(np.zeros(3, np.uint8), np.array(start, np.int64), np.array(length, np.int64))
+
+
+def test_an_empty_text_may_be_at_the_end() -> None:
+    assert split(np.zeros(3, np.uint8), np.array([3]), np.array([0])) == [""]

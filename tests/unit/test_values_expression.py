@@ -33,8 +33,10 @@ def key(text: str) -> object:
     [
         *(("3", 3), ("-7", -7), ("0x1F", 31), ("0b101", 5), ("0o17", 15), ("1_000", 1000), ("007", 7)),
         *(("1.5", 1.5), ("-2e3", -2000.0), (".5", 0.5), ("+Inf", float("inf")), ("'a'", 97), ("'\\n'", 10)),
-        *(("true", True), ("false", False), ("nil", None), ('""', b""), ('"a b"', b"a b"), ("`a\\n`", b"a\\n")),
-        *(('"\\x00\\377\\u00e9\\U0001F600"', b"\x00\xff\xc3\xa9\xf0\x9f\x98\x80"), ('"\\"\\\\\\t"', b'"\\\t')),
+        *(("true", True), ("false", False), ("nil", None)),
+        *(('""', b""), ('"a b"', b"a b"), ("`a\\n`", b"a\\n")),
+        ('"\\x00\\377\\u00e9\\U0001F600"', b"\x00\xff\xc3\xa9\xf0\x9f\x98\x80"),
+        ('"\\"\\\\\\t"', b'"\\\t'),
         ('"世界"', "世界".encode()),
     ],
 )
@@ -68,7 +70,9 @@ def test_selectors_and_indices() -> None:
 
 def test_pointers_and_conversions() -> None:
     to = Convert("*main.User", Address(0xC000123400, 15), 1)
-    assert parse("*(*main.User)(0xc000123400)") == Deref(Convert("*main.User", Address(0xC000123400, 14), 1), 0)
+    assert parse("*(*main.User)(0xc000123400)") == Deref(
+        Convert("*main.User", Address(0xC000123400, 14), 1), 0
+    )
     assert to.type == "*main.User"
     assert parse("(*main.head).next") == Field(Deref(Name("main.head", 2), 1), "next", 13)
     assert parse("*main.a.b") == Deref(Name("main.a.b", 1), 0)
@@ -89,10 +93,14 @@ def test_keys_of_types() -> None:
 @pytest.mark.parametrize(
     ("text", "column"),
     [
-        *(("", 0), ("   ", 3), ("main.x[", 7), ("main.x]", 6), ("main.x[1", 8), ('main.x["a]', 7), ("main.x[abc]", 7)),
-        *(("main.x.(", 7), ("main.x.()", 8), ("(main.x", 0), ("*", 1), ("main.x[1:b]", 9), ('main.x["a":2]', 6)),
-        *(("main.x[{1, X: 2}]", 7), ("main.x[''']", 8), ("main.x['ab']", 7), ('main.x["\\q"]', 8), ("main.x y", 7)),
-        *(('main.x["\\ud800"]', 8), ("len(main.x", 10), ("main.x[1]..y", 10), ("main.x[1].2", 10), ("[1]", 0)),
+        *(("", 0), ("   ", 3), ("main.x[", 7)),
+        *(("main.x]", 6), ("main.x[1", 8), ('main.x["a]', 7), ("main.x[abc]", 7)),
+        *(("main.x.(", 7), ("main.x.()", 8), ("(main.x", 0)),
+        *(("*", 1), ("main.x[1:b]", 9), ('main.x["a":2]', 6)),
+        *(("main.x[{1, X: 2}]", 7), ("main.x[''']", 7)),
+        *(("main.x['ab']", 7), ('main.x["\\q"]', 8), ("main.x y", 7)),
+        *(('main.x["\\ud800"]', 8), ("len(main.x", 10)),
+        *(("main.x[1]..y", 10), ("main.x[1].2", 10), ("[1]", 0)),
     ],
 )
 def test_errors_have_their_column(text: str, column: int) -> None:
@@ -104,7 +112,7 @@ def test_errors_have_their_column(text: str, column: int) -> None:
     assert caret == " " * (column + 2) + "^"
 
 
-PIECES = st.sampled_from(list("()[]{}*.:,\"'`\\ \t0x1f-+eE") + ["main.x", "len(", "nil", "{1}", ".(", "[", "😀"])
+PIECES = st.sampled_from([*"()[]{}*.:,\"'`\\ \t0x1f-+eE", "main.x", "len(", "nil", "{1}", ".(", "[", "😀"])
 
 
 @settings(max_examples=1000, deadline=None)
@@ -117,7 +125,15 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["(" * 10_000, "main.x" + "[0]" * 10_000, "*" * 10_000, "m[" + "{" * 5000, "m[" + "a(" * 5000, "x" * 100_000]
+    "text",
+    [
+        "(" * 10_000,
+        "main.x" + "[0]" * 10_000,
+        "*" * 10_000,
+        "m[" + "{" * 5000,
+        "m[" + "a(" * 5000,
+        "x" * 100_000,
+    ],
 )
 def test_endless_text_is_refused(text: str) -> None:
     with pytest.raises(GosnapError):

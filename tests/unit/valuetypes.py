@@ -36,7 +36,9 @@ class Types:
         return self.add(name or "[]" + self.rows[of]["name"], "slice", 24, elem=of)
 
     def array(self, of: int, n: int) -> int:
-        return self.add(f"[{n}]{self.rows[of]['name']}", "array", n * self.rows[of]["size"], elem=of, length=n)
+        return self.add(
+            f"[{n}]{self.rows[of]['name']}", "array", n * self.rows[of]["size"], elem=of, length=n
+        )
 
     def table(self) -> TypeTable:
         def column(name: str, dtype: type) -> Any:
@@ -64,8 +66,8 @@ class Types:
 
 
 def everything() -> Types:
-    """One of every kind, maps of both makes, and the standard library's types that are shown in a way of their
-    own."""
+    """One of every kind, maps of both makes, and the types of the standard library that are shown in a way of
+    their own."""
     t = Types()
     basic = {
         name: t.add(name, name, size)
@@ -148,13 +150,16 @@ def standard(t: Types, basic: dict[str, int]) -> None:
     u8, word, text = basic["uint8"], basic["uint64"], basic["string"]
     t.add("time.Duration", "int64", 8)
     t.add("time.Month", "int", 8)
-    zone = t.struct("time.zone", 32, ("name", 0, text), ("offset", 16, basic["int"]), ("isDST", 24, basic["bool"]))
+    zone = t.struct(
+        "time.zone", 32, ("name", 0, text), ("offset", 16, basic["int"]), ("isDST", 24, basic["bool"])
+    )
     change = t.struct("time.zoneTrans", 16, ("when", 0, basic["int64"]), ("index", 8, u8))
     location = t.struct(
         "time.Location",
         104,
         *(("name", 0, text), ("zone", 16, t.slice(zone)), ("tx", 40, t.slice(change))),
-        *(("cacheStart", 80, basic["int64"]), ("cacheEnd", 88, basic["int64"]), ("cacheZone", 96, t.pointer(zone))),
+        ("cacheStart", 80, basic["int64"]),
+        *(("cacheEnd", 88, basic["int64"]), ("cacheZone", 96, t.pointer(zone))),
     )
     t.struct("time.Time", 24, ("wall", 0, word), ("ext", 8, basic["int64"]), ("loc", 16, t.pointer(location)))
     ip = t.slice(u8, "net.IP")
@@ -167,7 +172,9 @@ def standard(t: Types, basic: dict[str, int]) -> None:
     addr = t.struct("net/netip.Addr", 24, ("addr", 0, u128), ("z", 16, handle))
     t.struct("net/netip.AddrPort", 32, ("ip", 0, addr), ("port", 24, basic["uint16"]))
     t.struct("net/netip.Prefix", 32, ("ip", 0, addr), ("bitsPlusOne", 24, u8))
-    number = t.struct("math/big.Int", 32, ("neg", 0, basic["bool"]), ("abs", 8, t.slice(word, "math/big.nat")))
+    number = t.struct(
+        "math/big.Int", 32, ("neg", 0, basic["bool"]), ("abs", 8, t.slice(word, "math/big.nat"))
+    )
     t.struct("math/big.Rat", 64, ("a", 0, number), ("b", 32, number))
     t.struct("bytes.Buffer", 40, ("buf", 0, t.slice(u8)), ("off", 24, basic["int"]))
     t.struct("strings.Builder", 32, ("addr", 0, basic["unsafe.Pointer"]), ("buf", 8, t.slice(u8)))
@@ -183,7 +190,10 @@ def standard(t: Types, basic: dict[str, int]) -> None:
     t.struct("sync.Once", 12, ("done", 0, basic["uint32"]), ("m", 4, mutex))
     t.struct("sync/atomic.Int64", 8, ("v", 0, basic["int64"]))
     t.struct(
-        "sync/atomic.Pointer[int]", 8, ("_", 0, t.array(t.pointer(basic["int"]), 0)), ("v", 0, basic["unsafe.Pointer"])
+        "sync/atomic.Pointer[int]",
+        8,
+        ("_", 0, t.array(t.pointer(basic["int"]), 0)),
+        ("v", 0, basic["unsafe.Pointer"]),
     )
     children = t.array(basic["unsafe.Pointer"], 16)
     both = "[interface {},interface {}]"

@@ -3,8 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-def split(data: npt.NDArray[np.uint8], start: npt.NDArray[np.int64]) -> list[str | bytes]:
-    """Text i is data[start[i] : start[i + 1]]: a str, or the bytes where they are no UTF-8.
+_I64 = npt.NDArray[np.int64]
 
-    ValueError where ``start`` is empty, not in order, or leads outside of the bytes.
+def split(data: npt.NDArray[np.uint8], start: _I64, length: _I64) -> list[str | bytes]:
+    """Text i is the ``length[i]`` bytes at ``start[i]``: a str, or the bytes where they are no UTF-8.
+
+    ValueError where the columns differ in length, or a text lies outside of the bytes.
     """

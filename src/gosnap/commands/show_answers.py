@@ -1,6 +1,7 @@
 """What ``gosnap show`` prints once."""
 
 import argparse
+import gc
 import os
 import shlex
 import sys
@@ -21,6 +22,8 @@ _PLAIN_WIDTH = 100
 
 def run(options: argparse.Namespace, subject: Subject, limits: Limits) -> int:
     """Evaluate, and print."""
+    # millions of values and no cycles among them: looking for some would take longer than all the rest
+    gc.disable()
     local: Local | None = None
     if options.globals is not None:
         from gosnap.commands import show_globals

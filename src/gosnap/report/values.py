@@ -8,12 +8,13 @@ what its marks mean is in docs/show.md.
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gosnap.values.model import Node, Plain, Value
 
 SCHEMA_VERSION = 1
+_SIMPLE = frozenset((int, str, bool))
 _INDENTED = 20_000
 """Characters up to which a document is indented, for people to read."""
 TypeOf = Callable[[int], dict[str, Any]]
@@ -26,22 +27,26 @@ class Document:
     def __init__(self, type_of: TypeOf) -> None:
         self._type_of = type_of
         self.types: dict[str, dict[str, Any]] = {}
+        self._names: dict[tuple[str, ...], list[str]] = {}
 
     def value(self, value: Value) -> Any:
         """A value as plain data."""
-        if type(value) in (int, str, bool):
+        if type(value) in _SIMPLE:
             return value
         return self._node(value) if isinstance(value, Node) else plain(value)
 
-    def values(self, values: list[Value]) -> list[Any]:
+    def values(self, values: Sequence[Value]) -> list[Any]:
         """Many."""
-        simple = (int, str, bool)
-        return [v if type(v) in simple else self.value(v) for v in values]
+        return [v if type(v) in _SIMPLE else self.value(v) for v in values]
 
     def _node(self, node: Node) -> dict[str, Any]:
         out: dict[str, Any] = {"type": node.type, "kind": node.kind}
         if node.address:
-            out["address"] = f"{node.address:#x}"
+            out["address"] = hex(node.address)
+        if node.kind == "struct" and node.names and not (node.marks or node.note or node.facts):
+            # most are such, and there may be a million of them
+            out["fields"] = dict(zip(self._keys(node), self.values(node.items), strict=False))
+            return out
         if node.length >= 0:
             out["len"] = node.length
         if node.capacity >= 0 and node.kind in ("slice", "chan"):
@@ -62,12 +67,19 @@ class Document:
             out["internals"] = {name: self.value(v) for name, v in node.internals}
         return out
 
+    def _keys(self, node: Node) -> list[str]:
+        """The names of a struct's fields, or of what a func captured; a struct's type is described once."""
+        known = self._names.get(node.names)
+        if known is None:
+            known = self._names[node.names] = unique(node.names)
+        if node.kind == "struct" and node.type not in self.types:
+            self.types[node.type] = self._type_of(node.row)
+        return known
+
     def _content(self, node: Node, out: dict[str, Any]) -> None:
         if node.kind in ("struct", "func") and node.names:
-            if node.kind == "struct" and node.type not in self.types:
-                self.types[node.type] = self._type_of(node.row)
             key = "fields" if node.kind == "struct" else "captures"
-            out[key] = dict(zip(unique(node.names), self.values(node.items), strict=False))
+            out[key] = dict(zip(self._keys(node), self.values(node.items), strict=False))
         elif node.kind == "map":
             out["nil"] = not node.word
             out["entries"] = [

@@ -57,14 +57,14 @@ def fill(decoder: "Decoder", node: Node, shape: Shape, chain: "Chain", depth: in
         node.mark(UNREADABLE)
         return
     if words["closed"]:
-        node.facts.append(("closed", "yes"))
+        node.facts += (("closed", "yes"),)
     for name, what in (("recvq", "waiting to receive"), ("sendq", "waiting to send")):
         ids, more = _waiting(subject, words[name])
         if ids:
             listed = ", ".join(map(str, ids[:_SHOWN_WAITING]))
             more += max(len(ids) - _SHOWN_WAITING, 0)
             rest = f" and {more} more" if more else ""
-            node.facts.append((what, ("goroutine " if len(ids) == 1 else "goroutines ") + listed + rest))
+            node.facts += ((what, ("goroutine " if len(ids) == 1 else "goroutines ") + listed + rest),)
     from gosnap.values.decode import Column
 
     n = len(raw) // elem.size if elem.size else min(node.length, decoder.limits.items or node.length)

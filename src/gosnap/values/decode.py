@@ -37,6 +37,8 @@ _MOST_LENGTH = 1 << 47
 _MOST_ELEMENTS = 1 << 24
 """Elements of one array or slice that are decoded; more are cut even where all are asked for."""
 _DEEPEST = 100
+_SORTED = 10_000
+"""Entries of a map that are put into an order that a person can follow."""
 
 Chain = tuple[int, int, object] | None
 """(row, address, the one before): the pointers that led to a value."""
@@ -205,7 +207,14 @@ class Decoder:
             data, start, ok = self.memory.pieces(pointers, takes)
             now, there = self._again(column, todo, heads[todo])
             changed = there & (now != heads[todo]).any(axis=1)
-            self._texts(column, out, todo, sizes=(lengths, takes), texts=split(data, start), ok=ok & possible)
+            self._texts(
+                column,
+                out,
+                todo,
+                sizes=(lengths, takes),
+                texts=split(data, start, takes.astype(np.int64)),
+                ok=ok & possible,
+            )
             todo_changed = todo[changed]
             if not len(todo_changed):
                 break
@@ -368,13 +377,16 @@ class Decoder:
             data, start, ok = self.memory.pieces(heads[todo, 0], sizes)
             changed = np.zeros(len(todo), bool)
             if self.memory.live:
-                again, _, _ = self.memory.pieces(heads[todo, 0], sizes)
+                again, where, _ = self.memory.pieces(heads[todo, 0], sizes)
                 now, there = self._again(column, todo, heads[todo])
                 changed = there & (now != heads[todo]).any(axis=1)
-                differs = np.concatenate([[0], np.cumsum(data != again)])
-                changed |= differs[start[1:]] != differs[start[:-1]]
+                changed |= _differ((data, start), (again, where), sizes.astype(np.int64))
             for i, low, high, fine in zip(
-                todo.tolist(), start[:-1].tolist(), start[1:].tolist(), ok.tolist(), strict=True
+                todo.tolist(),
+                start.tolist(),
+                (start + sizes.astype(np.int64)).tolist(),
+                ok.tolist(),
+                strict=True,
             ):
                 kept[i] = data[low:high]
                 node = self._node(column, i, None)
@@ -400,7 +412,7 @@ class Decoder:
             if len(out) == 1 and isinstance(out[0], Node) and out[0].word and elem.size:
                 size = min(out[0].capacity, _MOST_LENGTH) * elem.size
                 others = sharers(self.subject, out[0].address, out[0].word, size)
-                out[0].facts += [("array shared with", other) for other in others]
+                out[0].facts += tuple(("array shared with", other) for other in others)
         return out
 
     def _slice_takes(self, heads: U64, elem: Shape, octets: bool, depth: int) -> U64:
@@ -578,9 +590,8 @@ class Decoder:
             return
         node.length = maps.length(lay, self.memory.read(pointer, lay.size))
         if self.limits.internals:
-            node.internals = [("header", self.internals(lay.header, pointer))]
-            for name, row, at in maps.structures(self.subject, lay, pointer):
-                node.internals.append((name, self.internals(row, at)))
+            parts = [("header", lay.header, pointer), *maps.structures(self.subject, lay, pointer)]
+            node.internals = [(name, self.internals(row, at)) for name, row, at in parts]
         if _within(chain, shape.row, pointer):
             node.mark(CYCLE)
             return
@@ -607,7 +618,7 @@ class Decoder:
 
     def _sort(self, node: Node) -> None:
         """Entries in the order in which fmt prints them, where keys have one and all are here."""
-        if node.left or not node.keys or len({type(k) for k in node.keys}) > 1:
+        if node.left or not 0 < len(node.keys) <= _SORTED or len({type(k) for k in node.keys}) > 1:
             return
         if isinstance(node.keys[0], (bool, int, float, str, bytes)):
             try:
@@ -621,6 +632,18 @@ class Decoder:
         """A structure of the runtime's, as it is."""
         inner = Decoder(self.subject, Limits(depth=3, items=16, nodes=2000, raw=True))
         return inner.at(row, address)
+
+
+def _differ(
+    a: tuple[U8, npt.NDArray[np.int64]], b: tuple[U8, npt.NDArray[np.int64]], sizes: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Which pieces of two reads differ: (bytes, where each begins)."""
+    if len(a[0]) == len(b[0]) and np.array_equal(a[1], b[1]):
+        which = np.flatnonzero(a[0] != b[0])
+        apart: npt.NDArray[np.bool_] = np.searchsorted(which, a[1]) != np.searchsorted(which, a[1] + sizes)
+        return apart
+    rows = zip(a[1].tolist(), b[1].tolist(), sizes.tolist(), strict=True)
+    return np.array([not np.array_equal(a[0][i : i + n], b[0][j : j + n]) for i, j, n in rows], bool)
 
 
 def _within(chain: Chain, row: int, address: int) -> bool:

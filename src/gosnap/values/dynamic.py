@@ -98,5 +98,4 @@ def closure(decoder: "Decoder", node: Node, pointer: int, chain: "Chain", depth:
         return
     node.names = tuple(name for name, _, _ in captures)
     node.rows = tuple(row for _, row, _ in captures)
-    for _, captured, offset in captures:
-        node.items.append(decoder.behind(captured, pointer + offset, chain, depth - 1))
+    node.items = [decoder.behind(row, pointer + at, chain, depth - 1) for _, row, at in captures]

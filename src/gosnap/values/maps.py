@@ -301,11 +301,11 @@ class _Swiss(_Parts):
         self.broken |= not bool(good.all())
         addrs, counts = addrs[good], counts[good]
         size = self.lay.group_size
-        blob, start, ok = self.memory.pieces(addrs, counts * np.uint64(size))
+        blob, start, ok = self.memory.pieces(addrs, counts * np.uint64(size), packed=True)
         self.broken |= not bool(ok.all())
         raw = blob.reshape(-1, size)
         n = counts.astype(np.int64)
-        first = start[:-1] // size
+        first = start // size
         within = np.arange(len(raw)) - np.repeat(first, n)
         where = np.repeat(addrs, n) + (within * size).astype(np.uint64)
         ctrl = raw[:, self.lay.at["ctrl"] : self.lay.at["ctrl"] + SLOTS]

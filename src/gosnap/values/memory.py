@@ -23,6 +23,7 @@ Bools = npt.NDArray[np.bool_]
 T = TypeVar("T")
 MOST = 1 << 31
 """Bytes that one call reads at most."""
+_WORTH_MERGING, _GAP = 256, 1024
 _RENEW_SECONDS = 0.05
 TRIES = 6
 """Reads of a value that keeps changing."""
@@ -74,7 +75,14 @@ class Memory:
             return out, ok
         sizes = np.full(n, size, np.uint64)
         if isinstance(self.space, RunningSpace):
-            self._running(addrs, sizes, _hosts(out, np.arange(n, dtype=np.uint64) * np.uint64(size)), ok)
+            merged = self._merged(addrs, sizes)
+            if merged is not None:
+                data, start, ok = merged
+                start[~ok] = 0
+                if len(data) >= size:
+                    out = np.lib.stride_tricks.sliding_window_view(data, size)[start]
+            else:
+                self._running(addrs, sizes, _hosts(out, np.arange(n, dtype=np.uint64) * np.uint64(size)), ok)
         elif (stored := getattr(self.space, "gather", None)) is not None:
             stored(addrs, size, out, ok)
         else:
@@ -92,16 +100,24 @@ class Memory:
         except ReadError:
             ok[0] = False
 
-    def pieces(self, addrs: U64, sizes: U64) -> tuple[U8, I64, Bools]:
-        """Pieces of different sizes: (bytes, where each begins and all end, which were there)."""
+    def pieces(self, addrs: U64, sizes: U64, *, packed: bool = False) -> tuple[U8, I64, Bools]:
+        """Pieces of different sizes: (bytes, where in them each begins, which were there). ``packed``: one
+        right behind the other, in their order."""
         n = len(addrs)
         if n and int(sizes.max()) > MOST:
             raise GosnapError(f"a value of {int(sizes.max()):,} bytes", "ask for a part of it: NAME[:100]")
         start = np.zeros(n + 1, np.int64)
         np.cumsum(sizes.astype(np.int64), out=start[1:])
         _bound(int(start[-1]))
-        out, ok = np.zeros(int(start[-1]), np.uint8), sizes == 0
+        ok = sizes == 0
         todo = np.flatnonzero(~ok)
+        if not packed and isinstance(self.space, RunningSpace):
+            merged = self._merged(addrs[todo], sizes[todo])
+            if merged is not None and merged[2].all():
+                start[:] = 0
+                start[todo] = merged[1]
+                return merged[0], start[:-1], np.ones(n, bool)
+        out = np.zeros(int(start[-1]), np.uint8)
         if len(todo) > 1 and isinstance(self.space, RunningSpace):
             some = np.zeros(len(todo), bool)
             self._running(addrs[todo], sizes[todo], _hosts(out, start[:-1][todo].astype(np.uint64)), some)
@@ -114,7 +130,32 @@ class Memory:
                 continue
             out[int(start[i]) : int(start[i + 1])] = np.frombuffer(raw, np.uint8)
             ok[i] = True
-        return out, start, ok
+        return out, start[:-1], ok
+
+    def _merged(self, addrs: U64, sizes: U64) -> tuple[U8, I64, Bools] | None:
+        """The same of many small pieces, with what lies between neighbours: a slice's strings are often
+        allocated side by side. None where that would be more than is worth it, or did not work."""
+        if len(addrs) <= _WORTH_MERGING:
+            return None
+        order = np.argsort(addrs, kind="stable")
+        low = addrs[order]
+        if int(low[-1]) >= 1 << 47:
+            return None
+        high = np.maximum.accumulate(low + sizes[order])
+        first = np.concatenate([[True], low[1:] > high[:-1] + np.uint64(_GAP)])
+        rows = np.flatnonzero(first)
+        begin, end = low[rows], high[np.append(rows[1:], len(low)) - 1]
+        offset = np.zeros(len(rows) + 1, np.int64)
+        np.cumsum((end - begin).astype(np.int64), out=offset[1:])
+        if int(offset[-1]) > min(MOST, 8 * int(sizes.sum()) + (1 << 24)):
+            return None
+        data, there = np.zeros(int(offset[-1]), np.uint8), np.zeros(len(rows), bool)
+        self._running(begin, end - begin, _hosts(data, offset[:-1].astype(np.uint64)), there)
+        run = np.cumsum(first) - 1
+        start, ok = np.zeros(len(addrs), np.int64), np.zeros(len(addrs), bool)
+        start[order] = offset[:-1][run] + (low - begin[run]).astype(np.int64)
+        ok[order] = there[run]
+        return data, start, ok
 
     def _space(self) -> Space:
         if self._kernel is None:

@@ -1,6 +1,7 @@
 """A decoded value: plain Python values, and nodes for what has parts, an address or something to say."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 Plain = bool | int | float | complex | str | bytes
 """A value of a basic kind. ``str``: a string; ``bytes``: one that is not UTF-8. A float32 is the float64
@@ -32,9 +33,9 @@ class Node:
     names: tuple[str, ...] = ()
     rows: tuple[int, ...] = ()
     """Of a struct: names and types of its fields, which are in ``items``; of a func: what it captures."""
-    items: "list[Value]" = field(default_factory=list)
+    items: "Sequence[Value]" = ()
     """Fields, elements, values of a map; what a channel has buffered, next first."""
-    keys: "list[Value]" = field(default_factory=list)
+    keys: "Sequence[Value]" = ()
     """Of a map."""
     target: "Value | None" = None
     """What a pointer points at, or an interface holds."""
@@ -45,9 +46,9 @@ class Node:
     marks: tuple[str, ...] = ()
     note: str = ""
     """The value as a person says it: a moment, an IP address, the name of a function."""
-    facts: "list[tuple[str, str]]" = field(default_factory=list)
+    facts: tuple[tuple[str, str], ...] = ()
     """Further things to know: who waits on a channel, the state of a mutex."""
-    internals: "list[tuple[str, Value]]" = field(default_factory=list)
+    internals: "Sequence[tuple[str, Value]]" = ()
     """What the runtime stores, by what it is."""
 
     def mark(self, what: str) -> None:

@@ -121,7 +121,7 @@ def pool(work: Work) -> None:
             at = array + i * subject.shape(local).size + inner.offset
             count += bool(subject.memory.word(at + private.offset))
             count += _chained(work, at + shared.offset, shared.row)
-    work.node.facts.append(("at hand", f"{count:,}"))
+    work.node.facts += (("at hand", f"{count:,}"),)
 
 
 def _chained(work: Work, address: int, row: int) -> int:
