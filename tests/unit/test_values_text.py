@@ -38,8 +38,8 @@ def test_floats_read_back(x: float) -> None:
         (1e6, "1e+06"),
         (123456789.0, "1.23456789e+08"),
         (0.0001, "0.0001"),
-    ]
-    + [(1e-5, "1e-05"), (-0.0, "-0"), (0.1, "0.1"), (1e300, "1e+300"), (5e-324, "5e-324")],
+        *((1e-5, "1e-05"), (-0.0, "-0"), (0.1, "0.1"), (1e300, "1e+300"), (5e-324, "5e-324")),
+    ],
 )
 def test_floats_are_as_fmt_has_them(x: float, text: str) -> None:
     assert go_float(x) == text
