@@ -129,9 +129,8 @@ def test_variables_of_a_goroutine(
             assert value == expected[name], name
         if name == "u":
             assert value.startswith('&main.User{Base: main.Base{ID: 7}, Name: "Ada"')
-    print(
-        f"{go_version} {flags}: {sorted(said)}; without a place: {[v.name for v in frame.variables if not v.place]}"
-    )
+    nowhere = [v.name for v in frame.variables if v.place is None]
+    print(f"{go_version} {flags}: {sorted(said)}; without a place: {nowhere}")
     if flags:
         assert set(expected) | {"u", "done"} <= set(said)
         local = frames.lookup(goroutine, frame.number)

@@ -44,8 +44,9 @@ def run(options: argparse.Namespace, subject: Subject, limits: Limits) -> int:
     lines: list[str] = []
     for i, (expression, value) in enumerate(shown):
         lines += [""] if i else []
-        lines += heading(expression, value)
-        lines += writer(subject, options).lines(value)
+        write = writer(subject, options)
+        lines += heading(expression, value, write)
+        lines += write.lines(value)
         lines += internals(subject, options, value)
     lines += further(options, shown)
     show.put(options, "\n".join(lines) + "\n")
@@ -85,11 +86,16 @@ def type_names(subject: Subject) -> text.TypeName:
     return name
 
 
-def heading(expression: str, value: Value) -> list[str]:
-    """Name, type, length, place."""
+def heading(expression: str, value: Value, write: text.GoText) -> list[str]:
+    """Name, type, length, place; the type with whole import paths where there is room for them."""
     if not isinstance(value, Node):
         return [text.safe(expression)]
-    parts = [value.type]
+    (line,) = _heading(expression, value, value.type)
+    return [line] if len(line) <= write.width else _heading(expression, value, write.name(value.type))
+
+
+def _heading(expression: str, value: Node, type_name: str) -> list[str]:
+    parts = [type_name]
     if value.length >= 0 and value.kind != "array":
         parts.append(f"len {value.length:,}")
     if value.capacity >= 0 and value.kind in ("slice", "chan"):
@@ -128,8 +134,16 @@ def further(options: argparse.Namespace, shown: list[tuple[str, Value]]) -> list
         flags.append("--max-string 0")
     if not flags:
         return []
-    words = ["gosnap", "show", options.target, *(e for e, _ in shown)]
-    return ["", "next: " + " ".join(shlex.quote(w) for w in words) + " " + " ".join(flags)]
+    return ["", "next: " + command(options, *(e for e, _ in shown)) + " " + " ".join(flags)]
+
+
+def command(options: argparse.Namespace, *expressions: str) -> str:
+    """The same command for other expressions."""
+    words = ["gosnap", "show", options.target, *expressions]
+    for flag in ("exe", "goroutine", "frame"):
+        if getattr(options, flag) is not None:
+            words += [f"--{flag}", str(getattr(options, flag))]
+    return " ".join(shlex.quote(w) for w in words)
 
 
 def document(subject: Subject, shown: list[tuple[str, Value]]) -> dict[str, Any]:

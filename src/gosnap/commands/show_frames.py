@@ -42,7 +42,7 @@ def run(options: argparse.Namespace, subject: Subject, limits: Limits) -> Local 
         chosen = [f for f in chosen if shown(f.function)]
     named = [v for f in chosen for v in f.variables if v.place is not None]
     if named:
-        lines += ["", f"next: gosnap show {options.target} {named[0].name} --goroutine {goroutine.number}"]
+        lines += ["", f"next: {show_answers.command(options, named[0].name)}"]
     show.put(options, "\n".join(lines) + "\n")
     return None
 

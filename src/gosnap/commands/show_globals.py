@@ -42,7 +42,7 @@ def run(options: argparse.Namespace, subject: Subject, limits: Limits) -> int:
     lines.append("")
     lines.append(f"{len(found):,} variables, {size(sum(v.size for v in found))}")
     example = found[0].name
-    lines.append(f"next: gosnap show {options.target} {example}")
+    lines.append(f"next: {show_answers.command(options, example)}")
     show.put(options, "\n".join(lines) + "\n")
     return 0
 

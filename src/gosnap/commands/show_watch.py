@@ -123,7 +123,8 @@ def _first(options: argparse.Namespace, subject: Subject, expression: str, value
         made = documents.Document(show_answers.described(subject))
         _say(options, expression, "", {"value": made.value(value)})
         return
-    lines = show_answers.heading(expression, value) + show_answers.writer(subject, options).lines(value)
+    write = show_answers.writer(subject, options)
+    lines = show_answers.heading(expression, value, write) + write.lines(value)
     _put(f"{_now()[11:23]}  " + "\n".join(lines) + "\n")
 
 

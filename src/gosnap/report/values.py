@@ -3,7 +3,7 @@
 A bool is true or false, an integer of any size a number, a string that is UTF-8 a string. A float that JSON
 has no number for is "NaN", "+Inf" or "-Inf"; bytes, and strings that are no UTF-8, are {"hex": "..."}; a
 complex number is {"real": ..., "imag": ...}. All that has parts is an object with its "type" and "kind";
-what its marks mean is in docs/show.md.
+what its marks mean is in docs/commands/show.md.
 """
 
 import json

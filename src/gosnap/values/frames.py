@@ -149,10 +149,10 @@ def _variable(subject: Subject, frame: StackFrame, v: Local) -> Variable:
     if not row or size > _MOST_BYTES:
         return Variable(name, row, v.parameter, function, None, "of a type that DWARF does not tell")
     start = v.pieces[0][0] - v.pieces[0][2]
-    whole = sum(n for _, n, _ in v.pieces) >= size and all(at - within == start for at, _, within in v.pieces)
-    if whole:
+    covered = sum(n for _, n, _ in v.pieces) >= size
+    if covered and all(at - within == start for at, _, within in v.pieces):
         return Variable(name, row, v.parameter, function, Place(row, frame.fp + start))
-    if subject.shape(row).kind in ("slice", "string", "interface"):
+    if not covered and subject.shape(row).kind in ("slice", "string", "interface"):
         known = "its pointer" if any(within in (0, 8) for _, _, within in v.pieces) else "a part of it"
         return Variable(name, row, v.parameter, function, None, f"only {known} has a place here")
     raw = bytearray(size)
@@ -162,7 +162,7 @@ def _variable(subject: Subject, frame: StackFrame, v: Local) -> Variable:
                 raw[within : within + n] = subject.memory.read(frame.fp + at, n)
     except ReadError:
         return Variable(name, row, v.parameter, function, None, "not readable")
-    return Variable(name, row, v.parameter, function, Place(row, 0, bytes(raw), True))
+    return Variable(name, row, v.parameter, function, Place(row, 0, bytes(raw), not covered))
 
 
 def lookup(goroutine: Goroutine, frame: int | None) -> Lookup:
