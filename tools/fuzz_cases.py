@@ -14,13 +14,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import valuetypes
 from dwarfwriter import Dwarf, GoUnit
 from elfwriter import SHF_ALLOC, SHF_WRITE, ElfWriter, Symbol, buildinfo, note, opened
 from fakeheap import META_AT, PAGE, TYPES_AT, FakeHeap
 from test_binary_locals import HIGH, LOW, program
 from test_snapshot_hostile import COLUMNS, GOOD, JUNK, VERBS, answers, lie, places, put
 
-from gosnap._kernels import copy, paths, sets, tree, x86
+from gosnap._kernels import copy, paths, sets, texts, tree, x86
 from gosnap._kernels.codefacts import CodeFacts
 from gosnap._kernels.dwarf import Scan
 from gosnap._kernels.edges import HeapBits, scan_spans
@@ -45,8 +46,13 @@ from gosnap.profile.graph import Nodes, trimmed
 from gosnap.profile.model import Profile, check_valid
 from gosnap.profile.options import Config
 from gosnap.profile.pipeline import prepare
+from gosnap.report.text.values import GoText
 from gosnap.target.container import END, MAGIC, Reader
+from gosnap.values.evaluate import Evaluator
+from gosnap.values.model import Limits
+from gosnap.values.places import Place
 
+VALUE_TYPES = valuetypes.everything().table()
 EDGES = (0, 1, 7, 8, 9, 63, 64, 255, 256, 511, 512, 513, 4096, 8191, 8192, 1 << 20, (1 << 26) - 1, 1 << 32)
 HUGE = (1 << 31, 1 << 40, (1 << 47) - 8, 1 << 47, (1 << 62) - 1, 1 << 62, (1 << 63) - 1)
 
@@ -778,6 +784,24 @@ def fuzz_text_profile(rng: random.Random) -> None:
     check_valid(read.parse(bytes(raw), "x"))
 
 
+def fuzz_values(rng: random.Random) -> None:
+    """Garbage as memory, and any type on it; the kernel that makes strings, asked for any."""
+    size = rng.choice((0, 7, 64, 4096))
+    n = rng.randrange(20)
+    start, length = (np.array([number(rng, 1 << 63) for _ in range(n)], np.int64) for _ in range(2))
+    with contextlib.suppress(ValueError):
+        texts.split(np.frombuffer(rng.randbytes(size), np.uint8), start % 100, length % 100)
+    with contextlib.suppress(ValueError):
+        texts.split(np.frombuffer(rng.randbytes(size), np.uint8), start, length)
+    base = 0xC000000000
+    words = [rng.choice((number(rng), base + rng.randrange(4096), rng.randrange(10))) for _ in range(512)]
+    subject = valuetypes.subject(VALUE_TYPES, [(base, struct.pack("<512Q", *(w % (1 << 64) for w in words)))])
+    limits = Limits(depth=rng.randrange(8), nodes=3000, raw=rng.random() < 0.5, internals=rng.random() < 0.3)
+    row = rng.randrange(1, len(VALUE_TYPES))
+    value = Evaluator(subject, limits, "").decode(Place(row, base + 8 * rng.randrange(512)))
+    GoText(lambda row: ("", "", 0), 80).lines(value)
+
+
 CASES: dict[str, Callable[[random.Random], None]] = {
     "dwarf": fuzz_dwarf,
     "locals": fuzz_locals,
@@ -792,4 +816,5 @@ CASES: dict[str, Callable[[random.Random], None]] = {
     "code": fuzz_code,
     "profile": fuzz_profile,
     "text_profile": fuzz_text_profile,
+    "values": fuzz_values,
 }

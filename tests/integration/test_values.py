@@ -206,7 +206,13 @@ def test_channels(subject: Subject) -> None:
 def test_closures_tell_what_they_captured(subject: Subject) -> None:
     found = plain(subject, "main.FAdder")
     if subject.minor < 23:
-        assert "captures" not in found
+        # by reference n, by value label and p
+        words = list(found["captures"].values())
+        assert text(subject, f"*(*int)({words[0]:#x})") == "41"
+        user = show(subject, "main.VUser")
+        assert isinstance(user, Node)
+        assert user.word in words
+        assert len("forty") in words
         return
     captures = {name.removeprefix("&"): v for name, v in found["captures"].items()}
     assert captures["label"] == "forty"
@@ -305,6 +311,13 @@ def test_addresses_as_types(subject: Subject) -> None:
     )
 
 
+def test_an_address_without_a_type(subject: Subject) -> None:
+    user = show(subject, 'main.MMany["u7"]')
+    assert isinstance(user, Node)
+    with pytest.raises(GosnapError, match=f"an object of [0-9]+ bytes at {user.word:#x}"):
+        show(subject, f"{user.word + 8:#x}")
+
+
 @pytest.mark.parametrize(
     ("expression", "column", "words"),
     [
@@ -324,7 +337,7 @@ def test_addresses_as_types(subject: Subject) -> None:
         ("main.VInt[0]", 9, "no elements"),
         ("*(*main.Nothing)(0x1000)", 2, "no type main.Nothing"),
         ("(main.User)(0x1000)", 1, "no pointer type"),
-        ("0xc000", 0, "only a snapshot"),
+        ("0x1000", 0, "only a snapshot"),
         ("len(main.VInt)", 0, "there is none"),
         ("main.VSlice[", 12, "a key must be a literal"),
         ("main.VSlice[]", 12, "expected an index"),

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from gosnap.errors import ReadError
 from gosnap.goruntime.rtypes import rtype_name
+from gosnap.values.heapobjects import object_at
 from gosnap.values.memory import U64
 from gosnap.values.model import UNREADABLE, Node, Value
 from gosnap.values.subject import KINDS, Shape, Subject
@@ -12,6 +15,8 @@ from gosnap.values.subject import KINDS, Shape, Subject
 if TYPE_CHECKING:
     from gosnap.values.decode import Chain, Decoder
 
+_CAPTURES_DESCRIBED = 23
+_MOST_WORDS = 64
 _ITAB_TYPE = 8
 """Offset of the dynamic type in an itab (runtime.itab, internal/abi.ITab; Go 1.21 to 1.27)."""
 
@@ -93,9 +98,26 @@ def closure(decoder: "Decoder", node: Node, pointer: int, chain: "Chain", depth:
         (functions.capture_name[i], int(functions.type[i]), int(functions.offset[i]))
         for i in range(int(functions.start[row]), int(functions.start[row + 1]))
     ]
+    if not captures and subject.minor < _CAPTURES_DESCRIBED:
+        _words(subject, node, pointer)
+        return
     if decoder.stop(depth) or not captures:
         node.left = len(captures)
         return
     node.names = tuple(name for name, _, _ in captures)
     node.rows = tuple(row for _, row, _ in captures)
     node.items = [decoder.behind(row, pointer + at, chain, depth - 1) for _, row, at in captures]
+
+
+def _words(subject: Subject, node: Node, pointer: int) -> None:
+    """What lies behind the code of a closure of Go <= 1.22, which DWARF does not describe: the words of its
+    slot, the last of which may be unused. A function that captures nothing is not in the heap."""
+    if subject.program is None:
+        return
+    found = object_at(subject.program, pointer)
+    if found is None or found.address != pointer or found.size > _MOST_WORDS * 8:
+        return
+    raw = np.frombuffer(subject.memory.read(pointer + 8, found.size - 8), "<u8").tolist()
+    row = subject.type_row("uintptr")
+    node.names = tuple(f"+{8 * i + 8:#x}" for i in range(len(raw)))
+    node.rows, node.items = (row,) * len(raw), raw
