@@ -16,6 +16,7 @@ from gosnap.values.changes import changes
 from gosnap.values.evaluate import Evaluator
 from gosnap.values.expression import parse
 from gosnap.values.model import Limits, Node, Value
+from gosnap.values.places import Place
 
 BASE = 0xC000000000
 SIZE = 1 << 12
@@ -108,3 +109,15 @@ def test_any_expression_has_a_value_or_an_error(
         assert e.message
         return
     assert isinstance(value, Node) or value is not None
+
+
+def test_lengths_beyond_all_memory_are_told() -> None:
+    names = list(TABLE.name)
+    words = [BASE, (1 << 47) - 1, (1 << 47) - 1] * 8
+    s = subject(TABLE, [(BASE, struct.pack("<24Q", *words))])
+    for name in ("string", "[]int", "[]uint8", "[]string", "[]main.Empty"):
+        for limits in (Limits(), Limits(items=None, string=None)):
+            value = Evaluator(s, limits, "").decode(Place(names.index(name), BASE))
+            assert isinstance(value, Node)
+            assert value.length == (1 << 47) - 1
+            assert value.marks, (name, limits)

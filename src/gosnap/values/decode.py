@@ -14,7 +14,7 @@ import numpy.typing as npt
 from gosnap._kernels.texts import split
 from gosnap.errors import ReadError
 from gosnap.values import chans, dynamic, maps, special
-from gosnap.values.memory import TRIES, U8, U64
+from gosnap.values.memory import MOST, TRIES, U8, U64
 from gosnap.values.model import CHANGED, CUT, CYCLE, UNREADABLE, Limits, Node, Plain, Value
 from gosnap.values.sharing import sharers
 from gosnap.values.subject import Shape, Subject
@@ -204,6 +204,9 @@ class Decoder:
             takes = np.where(possible, lengths, 0)
             if limit is not None:
                 takes = np.minimum(takes, np.uint64(limit))
+            huge = self.memory.impossible(pointers, takes)
+            possible &= ~huge
+            takes[huge] = 0
             data, start, ok = self.memory.pieces(pointers, takes)
             now, there = self._again(column, todo, heads[todo])
             changed = there & (now != heads[todo]).any(axis=1)
@@ -319,9 +322,10 @@ class Decoder:
         addrs = np.where(column.addrs != 0, column.addrs + np.uint64(offset), np.uint64(0))
         return self.column(Column(shape, raw, addrs, column.chains, column.bound), depth)
 
-    def _take(self, length: int) -> int:
+    def _take(self, length: int, among: int = 1) -> int:
+        """How many of so many elements are decoded; ``among``: of each of how many values."""
         take = length if self.limits.items is None else min(length, self.limits.items)
-        return min(take, _MOST_ELEMENTS)
+        return min(take, _MOST_ELEMENTS, max(self.left // max(among, 1), 1))
 
     def _arrays(self, column: Column, depth: int) -> list[Value]:
         elem = self.subject.shape(column.shape.elem)
@@ -333,7 +337,7 @@ class Decoder:
             for i, node in enumerate(nodes):
                 self._bytes(node, column.raw[i, : self._take_bytes(length)].tobytes(), length)
             return list(nodes)
-        take = self._take(length)
+        take = self._take(length, len(column))
         if elem.size * length != column.shape.size or self.stop(depth):
             take = 0
         n = len(column)
@@ -372,9 +376,10 @@ class Decoder:
         todo = np.arange(len(column))
         kept: dict[int, U8] = {}
         for attempt in range(TRIES):
-            takes = self._slice_takes(heads[todo], elem, octets, depth)
+            takes, possible = self._slice_takes(heads[todo], elem, octets, depth)
             sizes = takes * np.uint64(elem.size)
             data, start, ok = self.memory.pieces(heads[todo, 0], sizes)
+            ok &= possible
             changed = np.zeros(len(todo), bool)
             if self.memory.live:
                 again, where, _ = self.memory.pieces(heads[todo, 0], sizes)
@@ -392,7 +397,7 @@ class Decoder:
                 node = self._node(column, i, None)
                 node.length, node.capacity = int(heads[i, 1]), int(heads[i, 2])
                 node.word = int(heads[i, 0])
-                if not fine or not heads[i, 1] <= heads[i, 2] < _MOST_LENGTH:
+                if not fine:
                     node.mark(UNREADABLE)
                     kept[i] = data[:0]
                 out[i] = node
@@ -415,12 +420,20 @@ class Decoder:
                 out[0].facts += tuple(("array shared with", other) for other in others)
         return out
 
-    def _slice_takes(self, heads: U64, elem: Shape, octets: bool, depth: int) -> U64:
-        most = self._take_bytes(_MOST_LENGTH) if octets else self._take(_MOST_LENGTH)
+    def _slice_takes(
+        self, heads: U64, elem: Shape, octets: bool, depth: int
+    ) -> tuple[U64, npt.NDArray[np.bool_]]:
+        """(how many elements to read of each, which headers can be true)."""
+        most = self._take_bytes(_MOST_LENGTH) if octets else self._take(_MOST_LENGTH, len(heads))
         if (not octets and self.stop(depth)) or (octets and self.limits.redact):
             most = 0
         good = (heads[:, 1] <= heads[:, 2]) & (heads[:, 2] < _MOST_LENGTH)
-        return np.where(good, np.minimum(heads[:, 1], np.uint64(most)), np.uint64(0))
+        takes = np.where(good, np.minimum(heads[:, 1], np.uint64(most)), np.uint64(0))
+        if elem.size > MOST:
+            return takes * np.uint64(0), good
+        huge = self.memory.impossible(heads[:, 0], takes * np.uint64(elem.size))
+        takes[huge] = 0
+        return takes, good & ~huge
 
     def _elements(self, column: Column, nodes: list[Node], kept: dict[int, U8], depth: int) -> None:
         """Decode what the slices of a column hold, in one go."""
@@ -432,7 +445,8 @@ class Decoder:
             return
         counts = [len(kept[i]) // elem.size if elem.size else 0 for i in range(len(nodes))]
         if not elem.size:
-            counts = [0 if self.stop(depth) or UNREADABLE in n.marks else self._take(n.length) for n in nodes]
+            stop, n = self.stop(depth), len(nodes)
+            counts = [0 if stop or UNREADABLE in v.marks else self._take(v.length, n) for v in nodes]
         total = sum(counts)
         raw = (
             np.concatenate([kept[i] for i in range(len(nodes))]).reshape(total, elem.size)

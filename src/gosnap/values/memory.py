@@ -62,6 +62,14 @@ class Memory:
         """A little-endian word; ReadError."""
         return int.from_bytes(self.read(addr, 8), "little")
 
+    def impossible(self, addrs: U64, sizes: U64) -> Bools:
+        """Which pieces are too large to be: a length that is garbage. GosnapError for one that is there."""
+        out = sizes > MOST
+        for i in np.flatnonzero(out).tolist():
+            if self.space.contains(int(addrs[i]), int(sizes[i])):
+                _bound(int(sizes[i]))
+        return out
+
     def gather(self, addrs: U64, size: int) -> tuple[U8, Bools]:
         """(n x size bytes, which of them were there). GosnapError for more than anybody needs."""
         n = len(addrs)
