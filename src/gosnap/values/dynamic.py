@@ -7,7 +7,6 @@ import numpy as np
 
 from gosnap.errors import ReadError
 from gosnap.goruntime.rtypes import rtype_name
-from gosnap.values.heapobjects import object_at
 from gosnap.values.memory import U64
 from gosnap.values.model import UNREADABLE, Node, Value
 from gosnap.values.subject import KINDS, Shape, Subject
@@ -112,12 +111,10 @@ def closure(decoder: "Decoder", node: Node, pointer: int, chain: "Chain", depth:
 def _words(subject: Subject, node: Node, pointer: int) -> None:
     """What lies behind the code of a closure of Go <= 1.22, which DWARF does not describe: the words of its
     slot, the last of which may be unused. A function that captures nothing is not in the heap."""
-    if subject.program is None:
+    found = None if subject.slot_at is None else subject.slot_at(pointer)
+    if found is None or found[0] != pointer or not 8 < found[1] <= _MOST_WORDS * 8:
         return
-    found = object_at(subject.program, pointer)
-    if found is None or found.address != pointer or found.size > _MOST_WORDS * 8:
-        return
-    raw = np.frombuffer(subject.memory.read(pointer + 8, found.size - 8), "<u8").tolist()
+    raw = np.frombuffer(subject.memory.read(pointer + 8, (found[1] - 8) & ~7), "<u8").tolist()
     row = subject.type_row("uintptr")
     node.names = tuple(f"+{8 * i + 8:#x}" for i in range(len(raw)))
     node.rows, node.items = (row,) * len(raw), raw

@@ -21,7 +21,6 @@ from gosnap.values.expression import (
     Name,
     Part,
 )
-from gosnap.values.heapobjects import object_at
 from gosnap.values.model import UNREADABLE, Limits, Node, Value
 from gosnap.values.places import Found, Known, Place, Ref, Run
 from gosnap.values.subject import Member, Shape, Subject
@@ -144,12 +143,12 @@ class Evaluator:
 
     def _address(self, address: Address) -> Found:
         if self.subject.object_at is None:
-            slot = None if self.subject.program is None else object_at(self.subject.program, address.value)
+            slot = None if self.subject.slot_at is None else self.subject.slot_at(address.value)
             if slot is not None:
                 raise self.wrong(
                     address.column,
-                    f"an object of {slot.size:,} bytes at {slot.address:#x}; its type only a snapshot knows",
-                    f"give it a type: '*(*main.User)({slot.address:#x})'; or `gosnap capture` first",
+                    f"an object of {slot[1]:,} bytes at {slot[0]:#x}; its type only a snapshot knows",
+                    f"give it a type: '*(*main.User)({slot[0]:#x})'; or `gosnap capture` first",
                 )
             raise self.wrong(
                 address.column,

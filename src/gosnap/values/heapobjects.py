@@ -3,8 +3,6 @@
 Sources: runtime/mheap.go (arenas, heapArena.spans, mspan), Go 1.21 to 1.27.
 """
 
-from dataclasses import dataclass
-
 from gosnap.errors import ReadError
 from gosnap.goruntime.arenas import ARENA_BYTES, arena_structs
 from gosnap.goruntime.program import GoProgram
@@ -13,16 +11,9 @@ _PAGE = 8192
 _MOST = 1 << 40
 
 
-@dataclass(frozen=True)
-class HeapObject:
-    """A slot of the allocator's."""
-
-    address: int
-    size: int
-
-
-def object_at(program: GoProgram, address: int) -> HeapObject | None:
-    """The slot that holds an address, allocated or not; None for what is not in the heap."""
+def slot_at(program: GoProgram, address: int) -> tuple[int, int] | None:
+    """(address, bytes) of the slot that holds an address, allocated or not; None for what is not in the
+    heap."""
     lay = program.layouts
     start = address // ARENA_BYTES * ARENA_BYTES
     spans = lay.find("runtime.heapArena", "spans")
@@ -44,4 +35,4 @@ def object_at(program: GoProgram, address: int) -> HeapObject | None:
         return None
     if not 0 < size < _MOST or not base <= address < base + size * count:
         return None
-    return HeapObject(base + (address - base) // size * size, size)
+    return base + (address - base) // size * size, size

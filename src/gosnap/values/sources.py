@@ -10,7 +10,7 @@ from gosnap.binary.names import Names
 from gosnap.errors import GosnapError
 from gosnap.goruntime.program import GoProgram, minor_version
 from gosnap.values.memory import Memory
-from gosnap.values.subject import Holders, ObjectAt, Subject, Variables, of_program
+from gosnap.values.subject import Holders, ObjectAt, SlotAt, Subject, Variables, of_program
 
 if TYPE_CHECKING:
     from gosnap.heap.columns import Columns
@@ -74,6 +74,7 @@ def of_snapshot(snapshot: "Snapshot") -> Subject:
         bias=meta["bias"],
         object_at=_object_at(columns),
         holders=_holders(columns),
+        slot_at=_slot_at(columns),
     )
 
 
@@ -144,6 +145,16 @@ def _object_at(columns: "Columns") -> ObjectAt:
         return row, base, -1
 
     return object_at
+
+
+def _slot_at(columns: "Columns") -> SlotAt:
+    """The slot of an object of the heap."""
+
+    def slot_at(address: int) -> tuple[int, int] | None:
+        index = columns.at(address)
+        return None if index < 0 else (columns.address(index), columns.size(index))
+
+    return slot_at
 
 
 def _holders(columns: "Columns") -> Holders:

@@ -12,6 +12,7 @@ from gosnap.binary.names import Names
 from gosnap.binary.types import TypeTable
 from gosnap.errors import ReadError
 from gosnap.goruntime.program import GoProgram
+from gosnap.values.heapobjects import slot_at
 from gosnap.values.made import MadeTypes
 from gosnap.values.memory import Memory
 
@@ -33,6 +34,8 @@ _FLAG = 1 << 5
 _NOTHING = ("unknown", 0, 0, 0, 0, 0, 0, ())
 ObjectAt = Callable[[int], tuple[int, int, int] | None]
 """(row of its type, 0 where unknown; first address; bytes) of the heap object that holds an address."""
+SlotAt = Callable[[int], tuple[int, int] | None]
+"""(address, bytes) of the allocator's slot that holds an address; None for what is not in the heap."""
 Holders = Callable[[int, int], list[str]]
 """What refers to the heap object that holds an address, but for the word at another: in words."""
 
@@ -90,6 +93,7 @@ class Subject:
         program: GoProgram | None = None,
         object_at: ObjectAt | None = None,
         holders: Holders | None = None,
+        slot_at: SlotAt | None = None,
     ) -> None:
         self.label = label
         self.memory = memory
@@ -101,6 +105,7 @@ class Subject:
         self.program = program
         self.object_at = object_at
         self.holders = holders
+        self.slot_at = slot_at
         self._functions = functions
         self._shapes: dict[int, Shape] = {}
         self._named: dict[str, int] = {}
@@ -243,4 +248,5 @@ def of_program(program: GoProgram, label: str) -> Subject:
         functions=lambda: dwarf.closures,
         bias=program.bias,
         program=program,
+        slot_at=lambda address: slot_at(program, address),
     )
