@@ -19,11 +19,12 @@ from gosnap.errors import GosnapError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any
 
     from gosnap.heap.snapshot import Snapshot
     from gosnap.heap.views import View
 
-__all__ = ["GosnapError", "Snapshot", "View", "__version__", "capture", "open"]
+__all__ = ["GosnapError", "Snapshot", "View", "__version__", "capture", "open", "show"]
 
 
 def capture(
@@ -55,6 +56,31 @@ def open(path: "str | Path") -> "Snapshot":
     from gosnap.heap.snapshot import open_snapshot
 
     return open_snapshot(path)
+
+
+def show(
+    target: int | str,
+    expression: str,
+    *,
+    exe: str | None = None,
+    depth: int = 4,
+    max_items: int | None = 100,
+    max_string: int | None = 200,
+    raw: bool = False,
+    redact: bool = False,
+) -> "dict[str, Any]":
+    """The value of an expression as ``gosnap show --format json`` has it, of a process (PID or name), a
+    snapshot or a core (path, with ``exe``). ``max_items``, ``max_string``: None for all."""
+    from gosnap.commands.show import NODES, open_subject
+    from gosnap.commands.show_answers import document, evaluate
+    from gosnap.values.model import Limits
+
+    subject = open_subject(str(target), exe, alone=False)
+    nodes = NODES if max_items is not None else 1 << 26
+    limits = Limits(depth, max_items, max_string, nodes, raw=raw, redact=redact)
+    found: dict[str, Any] = document(subject, [(expression, evaluate(subject, limits, expression))])
+    value: dict[str, Any] = found["values"][0]["value"]
+    return value
 
 
 def __getattr__(name: str) -> object:

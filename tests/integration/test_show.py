@@ -14,6 +14,7 @@ from test_commands import VERSION, fails, gosnap
 from test_cores import gcore
 from test_values import ALL, ours, plain, text
 
+from gosnap import show
 from gosnap.heap.snapshot import open_snapshot
 from gosnap.heap.take import take
 from gosnap.values import frames, sources
@@ -170,6 +171,8 @@ def test_the_command_line(target: Any, tmp_path: Path) -> None:
     out = gosnap("show", target.pid, "main.VInt", "-o", "v.txt", cwd=tmp_path)
     assert out.returncode == 0
     assert (tmp_path / "v.txt").stat().st_mode & 0o777 == 0o600
+    one = show(target.pid, "main.MOne", raw=True)
+    assert (one["kind"], one["entries"]) == ("map", [["one", 1]])
     cut = gosnap("show", target.pid, "main.MStrings", "--max-items", "2", cwd=tmp_path).stdout
     assert "… 498 more" in cut
     assert cut.splitlines()[-1] == f"next: gosnap show {target.pid} main.MStrings --max-items 0"

@@ -3,6 +3,8 @@
 import json
 import math
 import struct
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -83,6 +85,15 @@ def test_no_plain_value_loses_anything(value: float | complex | bytes | int | bo
     else:
         assert back == value
         assert type(back) is type(value)
+
+
+def test_a_value_is_shown_before_rich_is_imported() -> None:
+    code = (
+        "import sys, gosnap.commands.show_answers, gosnap.values.sources, gosnap.goruntime.running\n"
+        "sys.exit(' '.join(sorted({'rich', 'gosnap.heap', 'secrets', 'difflib'} & set(sys.modules))) or None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_fields_that_share_a_name_are_all_there() -> None:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from gosnap.values.model import Limits
     from gosnap.values.subject import Subject
 
-_DEPTH, _ITEMS, _STRING, _NODES = 4, 100, 200, 20_000
+_DEPTH, _ITEMS, _STRING = 4, 100, 200
+NODES = 20_000
+"""Values in all that are decoded unless all are asked for."""
 _ALL_NODES = 1 << 26
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
@@ -113,12 +115,12 @@ def _check(options: argparse.Namespace) -> None:
 def _limits(options: argparse.Namespace) -> "Limits":
     from gosnap.values.model import Limits
 
-    everything = not options.max_items or options.max_items > _NODES
+    everything = not options.max_items or options.max_items > NODES
     return Limits(
         depth=options.depth,
         items=options.max_items or None,
         string=options.max_string or None,
-        nodes=_ALL_NODES if everything else _NODES if options.format == "text" else 10 * _NODES,
+        nodes=_ALL_NODES if everything else NODES if options.format == "text" else 10 * NODES,
         raw=options.raw,
         internals=options.internals,
         redact=options.redact,
@@ -134,8 +136,9 @@ def duration(text: str) -> float:
     return seconds
 
 
-def open_subject(target: str, exe: str | None) -> "Subject":
-    """The process, snapshot or core that a word stands for."""
+def open_subject(target: str, exe: str | None, *, alone: bool = True) -> "Subject":
+    """The process, snapshot or core that a word stands for; ``alone``: for a process that does nothing
+    else."""
     from pathlib import Path
 
     from gosnap.commands.profiles import kind
@@ -151,7 +154,9 @@ def open_subject(target: str, exe: str | None) -> "Subject":
     if what == "core":
         return sources.of_core(Path(target), Path(exe) if exe else None)
     if what == "snapshot":
-        return sources.of_snapshot(common.open_snapshot(target))
+        from gosnap.heap.snapshot import open_snapshot
+
+        return sources.of_snapshot(open_snapshot(target, alone=alone))
     raise GosnapError(
         f"{target}: no process, snapshot or core", "give a PID, a program's name, or the path of a file"
     )
