@@ -102,7 +102,7 @@ def _heading(expression: str, value: Node, type_name: str) -> list[str]:
         parts.append(f"cap {value.capacity:,}")
     if value.address:
         parts.append(f"at {value.address:#x}")
-    if value.kind in ("ptr", "map", "chan") and value.word:
+    if value.kind in ("ptr", "map", "chan") and value.word and value.word != value.address:
         parts.append(f"points at {value.word:#x}")
     return [text.safe(f"{expression}: {', '.join(parts)}")]
 

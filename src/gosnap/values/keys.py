@@ -13,6 +13,7 @@ from gosnap.values.model import Limits, Node, Value
 from gosnap.values.subject import Shape
 
 _AT_ONCE = 1 << 16
+_MOST_BYTES = 1 << 28
 _INTEGERS = {
     "int",
     "int8",
@@ -55,8 +56,12 @@ def _quick(
     value = wanted.value
     if key.kind == "string" and isinstance(value, bytes) and key.size == 16:
         heads = np.ascontiguousarray(cells.key).view("<u8")
-        of_length: npt.NDArray[np.int64] = np.flatnonzero(heads[:, 1] == np.uint64(len(value)))
-        return of_length
+        found: npt.NDArray[np.int64] = np.flatnonzero(heads[:, 1] == np.uint64(len(value)))
+        if value and len(found) * len(value) <= _MOST_BYTES:
+            # most are told apart by their bytes, without a string made of any
+            texts, ok = decoder.memory.gather(heads[found, 0].astype(np.uint64), len(value))
+            found = found[ok & (texts == np.frombuffer(value, np.uint8)).all(axis=1)]
+        return found
     if key.kind in _INTEGERS and type(value) is int:
         try:
             raw = value.to_bytes(key.size, "little", signed=not key.kind.startswith("u"))

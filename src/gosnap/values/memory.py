@@ -119,7 +119,7 @@ class Memory:
         _bound(int(start[-1]))
         ok = sizes == 0
         todo = np.flatnonzero(~ok)
-        if not packed and isinstance(self.space, RunningSpace):
+        if not packed:
             merged = self._merged(addrs[todo], sizes[todo])
             if merged is not None and merged[2].all():
                 start[:] = 0
@@ -158,12 +158,26 @@ class Memory:
         if int(offset[-1]) > min(MOST, 8 * int(sizes.sum()) + (1 << 24)):
             return None
         data, there = np.zeros(int(offset[-1]), np.uint8), np.zeros(len(rows), bool)
-        self._running(begin, end - begin, _hosts(data, offset[:-1].astype(np.uint64)), there)
+        if isinstance(self.space, RunningSpace):
+            self._running(begin, end - begin, _hosts(data, offset[:-1].astype(np.uint64)), there)
+        else:
+            self._one_by_one(begin, offset, data, there)
         run = np.cumsum(first) - 1
         start, ok = np.zeros(len(addrs), np.int64), np.zeros(len(addrs), bool)
         start[order] = offset[:-1][run] + (low - begin[run]).astype(np.int64)
         ok[order] = there[run]
         return data, start, ok
+
+    def _one_by_one(self, addrs: U64, offset: I64, data: U8, ok: Bools) -> None:
+        """Runs of what does not run: into ``data`` from ``offset[i]`` to ``offset[i + 1]``."""
+        for i, (addr, low, high) in enumerate(
+            zip(addrs.tolist(), offset[:-1].tolist(), offset[1:].tolist(), strict=True)
+        ):
+            try:
+                data[low:high] = np.frombuffer(self.space.read(addr, high - low), np.uint8)
+            except ReadError:
+                return
+            ok[i] = True
 
     def _space(self) -> Space:
         if self._kernel is None:
