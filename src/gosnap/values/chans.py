@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gosnap.errors import ReadError
+from gosnap.values.columns import Chain, Column
 from gosnap.values.model import CHANGED, UNREADABLE, Node
 from gosnap.values.subject import Shape, Subject
 
 if TYPE_CHECKING:
-    from gosnap.values.decode import Chain, Decoder
+    from gosnap.values.decode import Decoder
 
 _FIELDS = ("qcount", "dataqsiz", "buf", "closed", "sendx", "recvx", "recvq", "sendq")
 _MOST_WAITING = 1000
 _SHOWN_WAITING = 10
 
 
-def fill(decoder: "Decoder", node: Node, shape: Shape, chain: "Chain", depth: int) -> None:
+def fill(decoder: "Decoder", node: Node, shape: Shape, chain: Chain, depth: int) -> None:
     """Decode the channel that a node points at. ReadError where it is not there."""
     pointer = node.word
     subject = decoder.subject
@@ -65,8 +66,6 @@ def fill(decoder: "Decoder", node: Node, shape: Shape, chain: "Chain", depth: in
             more += max(len(ids) - _SHOWN_WAITING, 0)
             rest = f" and {more} more" if more else ""
             node.facts += ((what, ("goroutine " if len(ids) == 1 else "goroutines ") + listed + rest),)
-    from gosnap.values.decode import Column
-
     n = len(raw) // elem.size if elem.size else min(node.length, decoder.limits.items or node.length)
     if not elem.size and (decoder.stop(depth) or n > 1 << 20):
         n = 0

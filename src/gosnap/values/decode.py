@@ -6,17 +6,14 @@ normal: a pointer to nowhere, a length beyond all memory or a structure that con
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from gosnap._kernels.texts import split
 from gosnap.errors import ReadError
-from gosnap.values import chans, dynamic, maps, special
-from gosnap.values.memory import MOST, TRIES, U8, U64
+from gosnap.values import chans, dynamic, maps, runs, special
+from gosnap.values.columns import Chain, Column
+from gosnap.values.memory import U8, U64
 from gosnap.values.model import CHANGED, CUT, CYCLE, UNREADABLE, Limits, Node, Plain, Value
-from gosnap.values.sharing import sharers
 from gosnap.values.subject import Shape, Subject
 
 _INTS = {
@@ -33,35 +30,11 @@ _INTS = {
     "uintptr": "<u8",
 }
 _NUMBERS = {**_INTS, "float64": "<f8", "complex64": "<c8", "complex128": "<c16"}
-_MOST_LENGTH = 1 << 47
 _MOST_ELEMENTS = 1 << 24
 """Elements of one array or slice that are decoded; more are cut even where all are asked for."""
 _DEEPEST = 100
 _SORTED = 10_000
 """Entries of a map that are put into an order that a person can follow."""
-
-Chain = tuple[int, int, object] | None
-"""(row, address, the one before): the pointers that led to a value."""
-
-
-@dataclass
-class Column:
-    """``raw``: (n x size) bytes. ``addrs``: where each lies, 0 where nowhere. ``chains``: what led to each.
-    ``bound``: they belong to others (the keys of a map to its values), so that a changed one cannot be read
-    again alone."""
-
-    shape: Shape
-    raw: U8
-    addrs: U64
-    chains: list[Chain]
-    bound: bool = False
-
-    def __len__(self) -> int:
-        return len(self.addrs)
-
-    def words(self, offset: int = 0) -> U64:
-        """The word at an offset of each."""
-        return np.ascontiguousarray(self.raw[:, offset : offset + 8]).view("<u8").ravel().astype(np.uint64)
 
 
 class Decoder:
@@ -78,10 +51,10 @@ class Decoder:
             "bool": self._bools,
             "float32": self._float32,
             **dict.fromkeys(_NUMBERS, self._numbers),
-            "string": self._strings,
+            "string": lambda column, depth: runs.strings(self, column, depth),
             "struct": self._structs,
             "array": self._arrays,
-            "slice": self._slices,
+            "slice": lambda column, depth: runs.slices(self, column, depth),
             "ptr": self._pointers,
             "map": self._maps,
             "chan": self._chans,
@@ -116,7 +89,7 @@ class Decoder:
         if not len(column):
             return []
         self.left -= len(column)
-        decode = self._kinds.get(column.shape.kind, self._unknown)
+        decode = self._kinds.get(column.shape.kind, self.unknown)
         found = decode(column, min(depth, _DEEPEST))
         if not self.limits.raw:
             found = self._present(column, found, depth)
@@ -131,14 +104,14 @@ class Decoder:
         if present is None:
             return found
         for i, value in enumerate(found):
-            node = value if isinstance(value, Node) else self._node(column, i, value)
+            node = value if isinstance(value, Node) else self.node(column, i, value)
             # what cannot be said of it is shown as it is
             with contextlib.suppress(ReadError):
                 present(special.Work(self, node, row, column.raw[i].tobytes(), column.chains[i], depth))
             found[i] = node
         return found
 
-    def _node(self, column: Column, i: int, value: Plain | None = None) -> Node:
+    def node(self, column: Column, i: int, value: Plain | None = None) -> Node:
         s = column.shape
         return Node(s.kind, s.name, s.row, int(column.addrs[i]), value)
 
@@ -152,7 +125,7 @@ class Decoder:
 
     # ---- what has no parts ----
 
-    def _unknown(self, column: Column, depth: int) -> list[Value]:
+    def unknown(self, column: Column, depth: int) -> list[Value]:
         out: list[Value] = []
         for i, node in enumerate(self._nodes(column)):
             node.value = column.raw[i].tobytes()
@@ -161,13 +134,13 @@ class Decoder:
 
     def _bools(self, column: Column, depth: int) -> list[Value]:
         if column.shape.size != 1:
-            return self._unknown(column, depth)
+            return self.unknown(column, depth)
         return [b != 0 for b in column.raw[:, 0].tolist()]
 
     def _numbers(self, column: Column, depth: int) -> list[Value]:
         dtype = np.dtype(_NUMBERS[column.shape.kind])
         if column.shape.size != dtype.itemsize:
-            return self._unknown(column, depth)
+            return self.unknown(column, depth)
         out: list[Value] = np.ascontiguousarray(column.raw).view(dtype).ravel().tolist()
         if column.shape.kind == "complex64":
             # as float32 below
@@ -176,122 +149,16 @@ class Decoder:
 
     def _float32(self, column: Column, depth: int) -> list[Value]:
         if column.shape.size != 4:
-            return self._unknown(column, depth)
+            return self.unknown(column, depth)
         return [float(str(x)) for x in np.ascontiguousarray(column.raw).view("<f4").ravel()]
 
     def _words(self, column: Column, depth: int) -> list[Value]:
         out: list[Value] = []
         for i, word in enumerate(column.words().tolist()):
-            node = self._node(column, i)
+            node = self.node(column, i)
             node.word = word
             out.append(node)
         return out
-
-    # ---- strings ----
-
-    def _strings(self, column: Column, depth: int) -> list[Value]:
-        if column.shape.size != 16:
-            return self._unknown(column, depth)
-        heads = np.ascontiguousarray(column.raw).view("<u8").astype(np.uint64)
-        limit = self.limits.string
-        if self.limits.redact:
-            limit = 0
-        out: list[Value] = [None] * len(column)  # type: ignore[list-item]
-        todo = np.arange(len(column))
-        for attempt in range(TRIES):
-            pointers, lengths = heads[todo, 0], heads[todo, 1]
-            possible = lengths < _MOST_LENGTH
-            takes = np.where(possible, lengths, 0)
-            if limit is not None:
-                takes = np.minimum(takes, np.uint64(limit))
-            huge = self.memory.impossible(pointers, takes)
-            possible &= ~huge
-            takes[huge] = 0
-            data, start, ok = self.memory.pieces(pointers, takes)
-            now, there = self._again(column, todo, heads[todo])
-            changed = there & (now != heads[todo]).any(axis=1)
-            self._texts(
-                column,
-                out,
-                todo,
-                sizes=(lengths, takes),
-                texts=split(data, start, takes.astype(np.int64)),
-                ok=ok & possible,
-            )
-            todo_changed = todo[changed]
-            if not len(todo_changed):
-                break
-            if column.bound or attempt + 1 == TRIES:
-                for i in todo_changed.tolist():
-                    out[i] = self._changed(column, i, out[i])
-                break
-            heads[todo_changed] = now[changed]
-            todo = todo_changed
-        if self.limits.internals:
-            self._headers(column, out, heads, ("pointer", "length"))
-        return out
-
-    def _texts(
-        self,
-        column: Column,
-        out: list[Value],
-        rows: npt.NDArray[np.int64],
-        *,
-        sizes: tuple[U64, U64],
-        texts: list[str | bytes],
-        ok: npt.NDArray[np.bool_],
-    ) -> None:
-        """Put texts where they belong; ``sizes``: their lengths, and how much of each was read."""
-        lengths, takes = sizes
-        whole = ok & (lengths == takes)
-        if whole.all() and len(rows) == len(out):
-            out[:] = texts
-            return
-        for i, text, n, fine, there in zip(
-            rows.tolist(), texts, lengths.tolist(), whole.tolist(), ok.tolist(), strict=True
-        ):
-            if fine:
-                out[i] = text
-                continue
-            node = self._node(column, i)
-            node.length = n
-            out[i] = node
-            if not there:
-                node.mark(UNREADABLE)
-            elif self.limits.redact:
-                node.mark("redacted")
-            else:
-                node.value = text if isinstance(text, str) else _without_half(text)
-                node.left = n - len(node.value.encode() if isinstance(node.value, str) else node.value)
-                node.mark(CUT)
-
-    def _again(
-        self, column: Column, rows: npt.NDArray[np.int64], heads: U64
-    ) -> tuple[U64, npt.NDArray[np.bool_]]:
-        """The headers of these rows once more, and which there are."""
-        if not self.memory.live:
-            return heads, np.zeros(len(rows), bool)
-        raw, ok = self.memory.gather(column.addrs[rows], column.raw.shape[1])
-        ok &= column.addrs[rows] != 0
-        return raw.view("<u8").astype(np.uint64), ok
-
-    def _changed(self, column: Column, i: int, value: Value) -> Value:
-        if isinstance(value, Node):
-            value.mark(CHANGED)
-            return value
-        node = self._node(column, i, value)
-        node.mark(CHANGED)
-        return node
-
-    def _headers(self, column: Column, out: list[Value], heads: U64, names: tuple[str, ...]) -> None:
-        """What the runtime stores of a string or slice."""
-        for i, words in enumerate(heads.tolist()):
-            value = out[i]
-            if not isinstance(value, Node):
-                value = self._node(column, i, value)
-            pointer: Value = Node("unsafe.Pointer", "unsafe.Pointer", word=words[0])
-            value.internals = [(names[0], pointer), *zip(names[1:], words[1:], strict=True)]
-            out[i] = value
 
     # ---- what has parts ----
 
@@ -322,7 +189,7 @@ class Decoder:
         addrs = np.where(column.addrs != 0, column.addrs + np.uint64(offset), np.uint64(0))
         return self.column(Column(shape, raw, addrs, column.chains, column.bound), depth)
 
-    def _take(self, length: int, among: int = 1) -> int:
+    def take(self, length: int, among: int = 1) -> int:
         """How many of so many elements are decoded; ``among``: of each of how many values."""
         take = length if self.limits.items is None else min(length, self.limits.items)
         return min(take, _MOST_ELEMENTS, max(self.left // max(among, 1), 1))
@@ -335,9 +202,9 @@ class Decoder:
             node.length = length
         if elem.kind == "uint8" and column.shape.size == length:
             for i, node in enumerate(nodes):
-                self._bytes(node, column.raw[i, : self._take_bytes(length)].tobytes(), length)
+                self.octets(node, column.raw[i, : self.take_bytes(length)].tobytes(), length)
             return list(nodes)
-        take = self._take(length, len(column))
+        take = self.take(length, len(column))
         if elem.size * length != column.shape.size or self.stop(depth):
             take = 0
         n = len(column)
@@ -348,131 +215,29 @@ class Decoder:
         values = self.column(Column(elem, raw, addrs, chains, column.bound), depth - 1)
         for i, node in enumerate(nodes):
             node.items = values[i * take : (i + 1) * take]
-            self._left_out(node, length - take)
+            self.left_out(node, length - take)
         return list(nodes)
 
-    def _take_bytes(self, length: int) -> int:
+    def take_bytes(self, length: int) -> int:
         return length if self.limits.string is None else min(length, self.limits.string)
 
-    def _bytes(self, node: Node, raw: bytes, length: int) -> None:
+    def octets(self, node: Node, raw: bytes, length: int) -> None:
         if self.limits.redact:
             node.mark("redacted")
             return
         node.value = raw
-        self._left_out(node, length - len(raw))
+        self.left_out(node, length - len(raw))
 
-    def _left_out(self, node: Node, n: int) -> None:
+    def left_out(self, node: Node, n: int) -> None:
         node.left = n
         if n > 0:
             node.mark(CUT)
-
-    def _slices(self, column: Column, depth: int) -> list[Value]:
-        if column.shape.size != 24:
-            return self._unknown(column, depth)
-        elem = self.subject.shape(column.shape.elem)
-        heads = np.ascontiguousarray(column.raw).view("<u8").astype(np.uint64)
-        octets = elem.kind == "uint8"
-        out: list[Value] = [None] * len(column)  # type: ignore[list-item]
-        todo = np.arange(len(column))
-        kept: dict[int, U8] = {}
-        for attempt in range(TRIES):
-            takes, possible = self._slice_takes(heads[todo], elem, octets, depth)
-            sizes = takes * np.uint64(elem.size)
-            data, start, ok = self.memory.pieces(heads[todo, 0], sizes)
-            ok &= possible
-            changed = np.zeros(len(todo), bool)
-            if self.memory.live:
-                again, where, _ = self.memory.pieces(heads[todo, 0], sizes)
-                now, there = self._again(column, todo, heads[todo])
-                changed = there & (now != heads[todo]).any(axis=1)
-                changed |= _differ((data, start), (again, where), sizes.astype(np.int64))
-            for i, low, high, fine in zip(
-                todo.tolist(),
-                start.tolist(),
-                (start + sizes.astype(np.int64)).tolist(),
-                ok.tolist(),
-                strict=True,
-            ):
-                kept[i] = data[low:high]
-                node = self._node(column, i, None)
-                node.length, node.capacity = int(heads[i, 1]), int(heads[i, 2])
-                node.word = int(heads[i, 0])
-                if not fine:
-                    node.mark(UNREADABLE)
-                    kept[i] = data[:0]
-                out[i] = node
-            rows = todo[changed]
-            if not len(rows):
-                break
-            if (column.bound and (now != heads[todo]).any()) or attempt + 1 == TRIES:
-                for i in rows.tolist():
-                    out[i] = self._changed(column, i, out[i])
-                break
-            if self.memory.live:
-                heads[rows[there[changed]]] = now[changed & there]
-            todo = rows
-        self._elements(column, [n for n in out if isinstance(n, Node)], kept, depth)
-        if self.limits.internals:
-            self._headers(column, out, heads, ("array", "len", "cap"))
-            if len(out) == 1 and isinstance(out[0], Node) and out[0].word and elem.size:
-                size = min(out[0].capacity, _MOST_LENGTH) * elem.size
-                others = sharers(self.subject, out[0].address, out[0].word, size)
-                out[0].facts += tuple(("array shared with", other) for other in others)
-        return out
-
-    def _slice_takes(
-        self, heads: U64, elem: Shape, octets: bool, depth: int
-    ) -> tuple[U64, npt.NDArray[np.bool_]]:
-        """(how many elements to read of each, which headers can be true)."""
-        most = self._take_bytes(_MOST_LENGTH) if octets else self._take(_MOST_LENGTH, len(heads))
-        if (not octets and self.stop(depth)) or (octets and self.limits.redact):
-            most = 0
-        good = (heads[:, 1] <= heads[:, 2]) & (heads[:, 2] < _MOST_LENGTH)
-        takes = np.where(good, np.minimum(heads[:, 1], np.uint64(most)), np.uint64(0))
-        if elem.size > MOST:
-            return takes * np.uint64(0), good
-        huge = self.memory.impossible(heads[:, 0], takes * np.uint64(elem.size))
-        takes[huge] = 0
-        return takes, good & ~huge
-
-    def _elements(self, column: Column, nodes: list[Node], kept: dict[int, U8], depth: int) -> None:
-        """Decode what the slices of a column hold, in one go."""
-        elem = self.subject.shape(column.shape.elem)
-        if elem.kind == "uint8":
-            for i, node in enumerate(nodes):
-                if UNREADABLE not in node.marks:
-                    self._bytes(node, kept[i].tobytes(), node.length)
-            return
-        counts = [len(kept[i]) // elem.size if elem.size else 0 for i in range(len(nodes))]
-        if not elem.size:
-            stop, n = self.stop(depth), len(nodes)
-            counts = [0 if stop or UNREADABLE in v.marks else self._take(v.length, n) for v in nodes]
-        total = sum(counts)
-        raw = (
-            np.concatenate([kept[i] for i in range(len(nodes))]).reshape(total, elem.size)
-            if elem.size
-            else np.zeros((total, 0), np.uint8)
-        )
-        addrs = np.zeros(total, np.uint64)
-        chains: list[Chain] = []
-        at = 0
-        for i, (node, n) in enumerate(zip(nodes, counts, strict=True)):
-            addrs[at : at + n] = np.uint64(node.word) + (np.arange(n) * elem.size).astype(np.uint64)
-            chains += [column.chains[i]] * n
-            at += n
-        values = self.column(Column(elem, raw, addrs, chains), depth - 1)
-        at = 0
-        for node, n in zip(nodes, counts, strict=True):
-            node.items = values[at : at + n]
-            at += n
-            if UNREADABLE not in node.marks:
-                self._left_out(node, node.length - n)
 
     # ---- what leads on ----
 
     def _pointers(self, column: Column, depth: int) -> list[Value]:
         if column.shape.size != 8:
-            return self._unknown(column, depth)
+            return self.unknown(column, depth)
         nodes = self._nodes(column)
         words = column.words().tolist()
         elem = self.subject.shape(column.shape.elem)
@@ -518,7 +283,7 @@ class Decoder:
 
     def _interfaces(self, column: Column, depth: int) -> list[Value]:
         if column.shape.size != 16:
-            return self._unknown(column, depth)
+            return self.unknown(column, depth)
         nodes = self._nodes(column)
         found = dynamic.resolve(self.subject, column.shape, column.words(0), column.words(8))
         groups: dict[tuple[int, bool], list[int]] = {}
@@ -609,9 +374,9 @@ class Decoder:
         if _within(chain, shape.row, pointer):
             node.mark(CYCLE)
             return
-        most = 0 if self.stop(depth) else self._take(_MOST_LENGTH)
+        most = 0 if self.stop(depth) else self.take(runs.MOST_LENGTH)
         if not most or not node.length:
-            self._left_out(node, node.length)
+            self.left_out(node, node.length)
             return
         cells, steady = self.memory.steady(
             lambda: maps.read_cells(self.subject, lay, pointer, most), maps.same
@@ -627,7 +392,7 @@ class Decoder:
         key, elem = self.subject.shape(lay.key.real), self.subject.shape(lay.elem.real)
         node.keys = self.column(Column(key, cells.key, cells.key_at, chains, True), depth - 1)
         node.items = self.column(Column(elem, cells.elem, cells.elem_at, chains, True), depth - 1)
-        self._left_out(node, max(length - n, 0))
+        self.left_out(node, max(length - n, 0))
         self._sort(node)
 
     def _sort(self, node: Node) -> None:
@@ -648,18 +413,6 @@ class Decoder:
         return inner.at(row, address)
 
 
-def _differ(
-    a: tuple[U8, npt.NDArray[np.int64]], b: tuple[U8, npt.NDArray[np.int64]], sizes: npt.NDArray[np.int64]
-) -> npt.NDArray[np.bool_]:
-    """Which pieces of two reads differ: (bytes, where each begins)."""
-    if len(a[0]) == len(b[0]) and np.array_equal(a[1], b[1]):
-        which = np.flatnonzero(a[0] != b[0])
-        apart: npt.NDArray[np.bool_] = np.searchsorted(which, a[1]) != np.searchsorted(which, a[1] + sizes)
-        return apart
-    rows = zip(a[1].tolist(), b[1].tolist(), sizes.tolist(), strict=True)
-    return np.array([not np.array_equal(a[0][i : i + n], b[0][j : j + n]) for i, j, n in rows], bool)
-
-
 def _within(chain: Chain, row: int, address: int) -> bool:
     """Whether a value is one that led to itself."""
     while chain is not None:
@@ -671,13 +424,3 @@ def _within(chain: Chain, row: int, address: int) -> bool:
 
 def _shortest(x: float) -> float:
     return float(str(np.float32(x)))
-
-
-def _without_half(raw: bytes) -> str | bytes:
-    """Text that was cut in the middle of a character, without the half."""
-    for n in range(1, min(4, len(raw) + 1)):
-        try:
-            return raw[:-n].decode()
-        except UnicodeDecodeError:
-            continue
-    return raw

@@ -7,12 +7,13 @@ import numpy as np
 
 from gosnap.errors import ReadError
 from gosnap.goruntime.rtypes import rtype_name
+from gosnap.values.columns import Chain
 from gosnap.values.memory import U64
 from gosnap.values.model import UNREADABLE, Node, Value
 from gosnap.values.subject import KINDS, Shape, Subject
 
 if TYPE_CHECKING:
-    from gosnap.values.decode import Chain, Decoder
+    from gosnap.values.decode import Decoder
 
 _CAPTURES_DESCRIBED = 23
 _MOST_WORDS = 64
@@ -79,7 +80,7 @@ def _pointer(word: int) -> Node:
     return Node("unsafe.Pointer", "unsafe.Pointer", word=word)
 
 
-def closure(decoder: "Decoder", node: Node, pointer: int, chain: "Chain", depth: int) -> None:
+def closure(decoder: "Decoder", node: Node, pointer: int, chain: Chain, depth: int) -> None:
     """The function that a func value is, and what it captures (DW_AT_go_closure_offset, Go >= 1.23)."""
     subject = decoder.subject
     try:

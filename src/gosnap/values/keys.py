@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from gosnap.errors import GosnapError
 from gosnap.values import maps, names
-from gosnap.values.decode import Column, Decoder
+from gosnap.values.columns import Column
+from gosnap.values.decode import Decoder
 from gosnap.values.expression import Composite, Convert, Expression, Literal
 from gosnap.values.model import Limits, Node, Value
 from gosnap.values.subject import Shape

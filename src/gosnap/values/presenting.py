@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gosnap.errors import ReadError
+from gosnap.values.columns import Chain
 from gosnap.values.model import Node
 from gosnap.values.subject import Subject
 
 if TYPE_CHECKING:
-    from gosnap.values.decode import Chain, Decoder
+    from gosnap.values.decode import Decoder
 
 
 @dataclass
@@ -20,7 +21,7 @@ class Work:
     node: Node
     row: int
     raw: bytes
-    chain: "Chain"
+    chain: Chain
     depth: int
 
     @property

@@ -4,17 +4,13 @@ Sources, Go 1.21 to 1.27: sync/mutex.go (since 1.24 internal/sync/mutex.go), rwm
 once.go, pool.go, map.go and internal/sync/hashtriemap.go (sync.Map since 1.24), sync/atomic/type.go.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from gosnap.errors import ReadError
 from gosnap.values import maps
+from gosnap.values.columns import Chain
 from gosnap.values.model import CHANGED, CUT
 from gosnap.values.presenting import Work
-
-if TYPE_CHECKING:
-    from gosnap.values.decode import Chain
 
 _LOCKED, _STARVING, _WAITERS_SHIFT = 1, 4, 3
 _MAX_READERS = 1 << 30
