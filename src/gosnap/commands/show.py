@@ -166,7 +166,11 @@ def put(options: argparse.Namespace, text: str) -> None:
     """Print the answer, or write it to the file that -o names."""
     if options.output is None:
         sys.stdout.flush()
-        sys.stdout.buffer.write(common.utf8(text).encode())
+        try:
+            data = text.encode()
+        except UnicodeEncodeError:
+            data = common.utf8(text).encode()
+        sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
     from pathlib import Path
