@@ -192,11 +192,12 @@ class Memory:
         for again in (True, False):
             maps = self.space.mappings
             readable = np.array([p[0] == "r" for p in maps.perms], bool)
-            row = np.searchsorted(maps.end, addrs, side="right")
+            low, high = (np.asarray(column, np.uint64) for column in (maps.start, maps.end))
+            row = np.searchsorted(high, addrs, side="right")
             inside = row < len(maps)
             row[~inside] = 0
-            inside &= (maps.start[row] <= addrs) & readable[row]
-            inside &= maps.end[row] - addrs >= sizes
+            inside &= (low[row] <= addrs) & readable[row]
+            inside &= high[row] - addrs >= sizes
             if inside.all() or not again or not self._renew():
                 break
         which = np.flatnonzero(inside)
