@@ -1,5 +1,6 @@
 """What the verbs answer of a heap so small that it can be worked out by hand (smallheap.py)."""
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from snapshotfile import write_snapshot
 
 from gosnap._kernels.graph import Graph
 from gosnap.errors import GosnapError
+from gosnap.goruntime.roots import RootKind
 from gosnap.heap.columns import Columns
 from gosnap.heap.snapshot import Snapshot, open_snapshot
 from gosnap.heap.tree import Tree
@@ -384,6 +386,35 @@ def test_the_one_place_that_holds_a_megabyte(snapshot: Snapshot, tmp_path: Path)
     assert grown.suspects(snapshot).extra["since"]["program"] == "shop"
     (row,) = grown.suspects(grown).rows
     assert row["growth_bytes"] == row["growth_items"] == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "length", "capacity", "said"),
+    [
+        # the array has room for 32,768
+        (RootKind.GLOBAL, 11_462_962_159_616, 11_462_962_159_664, False),
+        (RootKind.GLOBAL, 32768, 32769, False),
+        (RootKind.GLOBAL, 9, 8, False),
+        (RootKind.GLOBAL, 0, 4096, True),
+        # dead words on a stack are often small numbers
+        (RootKind.STACK, 0, 4096, False),
+        (RootKind.STACK, 11_462_962_159_616, 11_462_962_159_664, False),
+        (RootKind.STACK, 5, 30000, True),
+    ],
+)
+def test_a_length_is_told_only_if_the_array_can_have_it(
+    tmp_path: Path, kind: RootKind, length: int, capacity: int, said: bool
+) -> None:
+    parts = heap.sections()
+    words = struct.pack("<3Q", heap.BIG, length, capacity)
+    at = 32 + 16  # behind the text, in the variables
+    contents = parts["contents.bytes"].tobytes()
+    parts["contents.bytes"] = np.frombuffer(contents[:at] + words + contents[at + 24 :], "<u1")
+    parts["roots.kind"][2] = kind
+    (row,) = open_snapshot(heap.write(tmp_path / "l.gosnap", parts)).suspects().rows
+    sentence = f"Its length is {length:,}, its capacity {capacity:,}."
+    assert (sentence in row["evidence"]) == said
+    assert said or not any("length" in s for s in row["evidence"])
 
 
 def test_nothing_stands_out_of_a_small_heap(tmp_path: Path) -> None:

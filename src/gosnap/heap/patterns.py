@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from gosnap.heap.holding import Items, Mix, held_by, items_of, mix_of, objects_below
 from gosnap.heap.labels import SLICE, STRING, Labels, words_of
+from gosnap.heap.lengths import slice_length
 from gosnap.heap.maptypes import map_parts
 from gosnap.heap.roles import ROLE_SHIFT, ROW_MASK, Role
 from gosnap.heap.tree import Tree
@@ -198,7 +199,7 @@ def _channel(tree: Tree, labels: Labels, where: Whereabouts, found: Found) -> No
 
 def _slice(tree: Tree, labels: Labels, where: Whereabouts, elem: str, found: Found) -> None:
     found.pattern = found.shape = "slice"
-    length = _length(tree, labels, where)
+    length = slice_length(tree, labels, where.nodes)
     if length is not None:
         found.items, found.capacity = length
         found.items_type = elem
@@ -208,35 +209,6 @@ def _slice(tree: Tree, labels: Labels, where: Whereabouts, elem: str, found: Fou
         found.pattern = "strings"
     if any("strings.Builder" in t for t in where.through) or _held_by(tree, labels, where, "strings.Builder"):
         found.pattern = "strings"
-
-
-def _length(tree: Tree, labels: Labels, where: Whereabouts) -> tuple[int, int] | None:
-    """(len, cap) of the slice variable that refers to the last object of the way."""
-    if len(where.nodes) < 2:
-        return _root_length(tree, labels, where)
-    holder, inner = where.nodes[-2:]
-    target = tree.columns.references[1]
-    start, count = tree.columns.edges_of(holder)
-    words = words_of(tree.columns, holder)
-    for i in range(count):
-        if int(target[start + i]) == inner:
-            place = labels.place(holder, int(words[i]))
-            if place.row and int(labels.types.kind[place.row]) == SLICE:
-                address = tree.columns.address(holder) + place.at
-                length, cap = labels.contents.word(address + 8), labels.contents.word(address + 16)
-                return (length, cap) if length is not None and cap is not None else None
-    return None
-
-
-def _root_length(tree: Tree, labels: Labels, where: Whereabouts) -> tuple[int, int] | None:
-    columns = tree.columns
-    roots = np.flatnonzero(columns.root_column("object", "<i8") == (where.nodes[0] if where.nodes else -1))
-    for root in roots.tolist():
-        address = int(columns.root_column("address", "<u8")[root])
-        length, cap = labels.contents.word(address + 8), labels.contents.word(address + 16)
-        if address and length is not None and cap is not None and length <= cap < 1 << 47:
-            return length, cap
-    return None
 
 
 def _held_by(tree: Tree, labels: Labels, where: Whereabouts, name: str) -> bool:
