@@ -60,6 +60,8 @@ _MANY = ("goroutines", "timers", "shared")
 """Patterns that are told in the plural."""
 _PLAIN = ("[]", "map[", "chan ", "string", "tiny block", "untyped", "internal/", "sync.", "runtime.")
 """Types that tell little of what a place is about."""
+_NOTICED = 1 << 16
+"""Bytes from which on it matters what a root held."""
 _OF_ITEMS = frozenset(("map", "slice", "channel", "http", "list"))
 """Patterns of which the items are worth a look."""
 
@@ -99,18 +101,23 @@ def tell(search: "_Search", s: "Suspect") -> Told:
     return Told(title, evidence, _next(search, s))
 
 
-def told_growth(row: dict[str, Any], when: str, before: int) -> str:
-    """How a place grew since an older snapshot, in which it held ``before`` bytes; 0 where it was not
-    found."""
+def told_growth(row: dict[str, Any], when: str, before: int, above: int = 0) -> str:
+    """How a place grew since an older snapshot, in which it held ``before`` bytes; 0 where it was not found
+    (``above``: what its root held then)."""
     many = row["pattern"] in _MANY
     it = "they" if many else "it"
+    was, has = ("were", "have") if many else ("was", "has")
+    if not before and above >= _NOTICED:
+        return f"At {when}Z {it} {was} not found; {row['root']} held {size(above)} in all."
     if not before:
-        return f"At {when}Z {it} {'were' if many else 'was'} not there, or too small to be noticed."
+        return f"At {when}Z {it} {was} not there, or too small to be noticed."
     now, more = row["retained_bytes"], row["growth_items"]
-    items = f", {more:+,} items" if more else ""
+    items = f", {more:+,} item{'s' * (abs(more) != 1)}" if more else ""
     if now == before:
-        return f"Since {when}Z {it} {'have' if many else 'has'} not grown{items}."
+        return f"Since {when}Z {it} {has} not grown{items}."
     changed = "grew" if now > before else "shrank"
+    if size(now) == size(before):
+        return f"Since {when}Z {it} {changed} by {size(abs(now - before))}, to {size(now)}{items}."
     return f"Since {when}Z {it} {changed} from {size(before)} to {size(now)}{items}."
 
 

@@ -1,0 +1,85 @@
+"""What suspects say of heaps that were put together by hand (madeheap.py)."""
+
+from pathlib import Path
+
+from madeheap import Heap
+from smallheap import UINT8
+
+from gosnap.heap.roles import Role
+from gosnap.heap.snapshot import Snapshot, open_snapshot
+from gosnap.heap.views import Row
+
+MB = 1 << 20
+
+
+def opened(made: Heap, path: Path) -> Snapshot:
+    return open_snapshot(made.write(path))
+
+
+def first(snapshot: Snapshot, since: Snapshot | None = None) -> Row:
+    return snapshot.suspects(since).rows[0]
+
+
+# ---------------------------------------------------------------------- growth
+
+
+def many_parts(parts: int = 20) -> Heap:
+    """Something without a type on a stack, of parts that are places of their own where little is enough."""
+    made = Heap()
+    top = made.new(8 * parts)
+    for i in range(parts):
+        part = made.new(32)
+        made.point(top + 8 * i, part)
+        for word in range(2):
+            made.point(part + 8 * word, made.new(60_000, Role.ARRAY, UINT8))
+    goroutine = made.goroutine(7, "runtime.gopark", "main.hold")
+    made.slot(goroutine, 64, top, line=1)
+    return made
+
+
+def test_items_are_counted_then_as_they_are_now(tmp_path: Path) -> None:
+    snapshot = opened(many_parts(), tmp_path / "a.gosnap")
+    row = first(snapshot, snapshot)
+    assert row["items"] == 20
+    assert row["growth_bytes"] == row["growth_items"] == 0
+    assert row["evidence"][0].endswith("it has not grown.")
+
+
+def slice_of_nodes(nodes: int, *, moved: bool = False) -> Heap:
+    """main.list []*Node, each with a megabyte and a half: of a single one the megabyte is the place."""
+    made = Heap()
+    node = made.struct("main.Node", 32, ("Buf", 0, 7))
+    pointer = made.pointer(node)
+    if moved:  # what was there has grown, and is elsewhere
+        made.new(8 * nodes, Role.ARRAY, pointer)
+    array = made.new(8 * nodes, Role.ARRAY, pointer)
+    for i in range(nodes):
+        inner = made.new(32, Role.VALUE, node)
+        made.point(array + 8 * i, inner)
+        made.point(inner, made.new(3 * MB // 2, Role.ARRAY, UINT8))
+        made.put(inner + 8, 3 * MB // 2, 3 * MB // 2)
+    address = made.variable("main.list", made.slice(pointer), array)
+    made.put(address + 8, nodes, nodes)
+    return made
+
+
+def test_a_place_is_found_though_a_part_of_it_stood_out_before(tmp_path: Path) -> None:
+    old = opened(slice_of_nodes(1), tmp_path / "old.gosnap")
+    new = opened(slice_of_nodes(2, moved=True), tmp_path / "new.gosnap")
+    assert first(old)["container"] == "main.list[...].Buf" and first(new)["container"] == "main.list"
+    row = first(new, old)
+    assert row["growth_bytes"] == 3 * MB // 2 + 32 + 8 and row["growth_items"] == 1
+    assert "it grew from 1.5MB to 3MB, +1 item." in row["evidence"][0]
+    # and the other way round
+    row = first(old, new)
+    assert row["growth_bytes"] <= 0 and "not there" not in row["evidence"][0]
+
+
+def test_what_was_not_there_is_said_to_be_so(tmp_path: Path) -> None:
+    made = Heap()
+    made.variable("main.list", made.slice(4))
+    old = opened(made, tmp_path / "old.gosnap")
+    new = opened(slice_of_nodes(2), tmp_path / "new.gosnap")
+    row = first(new, old)
+    assert row["growth_bytes"] == row["retained_bytes"]
+    assert "it was not there, or too small to be noticed." in row["evidence"][0]
