@@ -20,7 +20,7 @@ from gosnap.heap.roles import ROLE_SHIFT, ROW_MASK, Role
 from gosnap.heap.typenames import object_kind, object_name
 
 Field = tuple[str, int, int]
-BASE, STEP, DATA = 0xC000000000, 1 << 22, 0x600000
+BASE, STEP, DATA = 0xC000000000, 1 << 24, 0x600000
 STACK = 0xC800000000
 
 
@@ -204,9 +204,9 @@ class Heap:
             group = 1 + owner if kind == RootKind.GLOBAL else own + owner
             self._root_groups.append(group)
             held.append((group, number[target]))
-        for kind in dict.fromkeys(k for k, _ in self._weak_groups):
-            rows.append((kind, NONE, NONE))
-            held += [(len(rows) - 1, number[t]) for k, t in self._weak_groups if k == kind]
+        for group_kind in dict.fromkeys(k for k, _ in self._weak_groups):
+            rows.append((group_kind, NONE, NONE))
+            held += [(len(rows) - 1, number[t]) for k, t in self._weak_groups if k == group_kind]
         return rows, sorted(set(held))
 
     def _own(

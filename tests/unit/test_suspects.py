@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+import pytest
 from madeheap import Heap
-from smallheap import UINT8
+from smallheap import ITEM, UINT8
 
 from gosnap.heap.roles import Role
 from gosnap.heap.snapshot import Snapshot, open_snapshot
@@ -83,3 +84,39 @@ def test_what_was_not_there_is_said_to_be_so(tmp_path: Path) -> None:
     row = first(new, old)
     assert row["growth_bytes"] == row["retained_bytes"]
     assert "it was not there, or too small to be noticed." in row["evidence"][0]
+
+
+# ---------------------------------------------------------------------- channels
+
+
+def channel(taken: int, room: int, each: int = 0) -> Heap:
+    """main.backlog chan *Item with so many places taken, each with so many bytes."""
+    made = Heap()
+    row = made.type("chan *main.Item", 18, 8, elem=4)
+    head, buffer = made.new(96, Role.CHAN, row), made.new(8 * room, Role.CHAN_BUF, row)
+    made.put(head, taken, room)
+    made.point(head + 16, buffer)
+    for i in range(taken if each else 0):
+        made.point(buffer + 8 * i, made.new(each, Role.VALUE, ITEM))
+    made.variable("main.backlog", row, head)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("taken", "room", "each", "pattern"),
+    [
+        (0, 1 << 18, 0, ""),
+        (100, 1 << 18, 32, ""),
+        (200_000, 1 << 18, 0, "channel"),
+        # few places, but what is in them is what counts
+        (2000, 1 << 18, 4096, "channel"),
+    ],
+)
+def test_an_empty_buffer_is_no_channel_that_fills_up(
+    tmp_path: Path, taken: int, room: int, each: int, pattern: str
+) -> None:
+    row = first(opened(channel(taken, room, each), tmp_path / "a.gosnap"))
+    assert (row["container"], row["items"], row["pattern"]) == ("main.backlog", taken, pattern)
+    said = " ".join(row["evidence"])
+    assert f"{taken:,} of {room:,} places of its buffer are taken." in said
+    assert ("fills up" in said) == ("receivers" in said) == bool(pattern)

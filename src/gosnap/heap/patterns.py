@@ -138,7 +138,7 @@ def _container(tree: Tree, labels: Labels, where: Whereabouts, node: int, found:
     if role in _MAP_ROLES:
         _map(tree, labels, where, node, found)
     elif role in (Role.CHAN, Role.CHAN_BUF):
-        _channel(tree, labels, where, found)
+        _channel(tree, labels, where, node, found)
     elif found.pattern == "list":
         return
     elif role is Role.ARRAY:
@@ -186,7 +186,8 @@ def _storage(tree: Tree, header: int) -> int:
     return size
 
 
-def _channel(tree: Tree, labels: Labels, where: Whereabouts, found: Found) -> None:
+def _channel(tree: Tree, labels: Labels, where: Whereabouts, node: int, found: Found) -> None:
+    """A channel fills up if what is in it, and not the room for more, is most of what it keeps."""
     found.pattern = found.shape = "channel"
     for v in reversed(where.nodes):
         if _role(tree, v) is Role.CHAN:
@@ -194,7 +195,18 @@ def _channel(tree: Tree, labels: Labels, where: Whereabouts, found: Found) -> No
             # hchan: qcount, dataqsiz (runtime/chan.go)
             count, room = labels.contents.word(address), labels.contents.word(address + 8)
             found.items, found.capacity = count or 0, room or 0
+            if count is not None and room and count <= room:
+                storage = max(_chan_buffers(tree, v), default=0)
+                if 2 * storage * (room - count) > room * tree.retained_of(node)[0]:
+                    found.pattern = ""
             return
+
+
+def _chan_buffers(tree: Tree, channel: int) -> list[int]:
+    """Bytes of the buffer of a channel, where that is an object of its own."""
+    start, count = tree.columns.edges_of(channel)
+    held = tree.columns.references[1][start : start + count].tolist()
+    return [tree.columns.size(v) for v in held if _role(tree, v) is Role.CHAN_BUF]
 
 
 def _slice(tree: Tree, labels: Labels, where: Whereabouts, elem: str, found: Found) -> None:

@@ -174,6 +174,8 @@ def _holds(s: "Suspect") -> list[str]:
         out.append(f"It has {found.items:,} entries.")
     elif found.shape == "channel":
         out.append(f"{found.items:,}{room} places of its buffer are taken.")
+        if not found.pattern:
+            out.append("A buffer is allocated whole when the channel is made, however little is in it.")
     elif found.shape == "slice" and found.capacity:
         out.append(f"Its length is {found.items:,}, its capacity {found.capacity:,}.")
     if found.holds:
