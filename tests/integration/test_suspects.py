@@ -76,6 +76,31 @@ def test_growth_is_told(gobuild: Callable[..., Path], running: Callable[..., Any
         target.stop()
 
 
+def test_a_backlog_says_what_waits(
+    go_version: str, gobuild: Callable[..., Path], running: Callable[..., Any], tmp_path: Path
+) -> None:
+    """As many calls as the program queued, but for those that are being run; and the objects' type."""
+    minor = int(go_version.split(".")[1])
+    binary = gobuild("suspects", go_version)
+    wanted = [
+        ("finalizers-blocked", "finalizer", "main.handle"),
+        ("finalizers-lock", "finalizer", "main.texture"),
+    ]
+    wanted += [("cleanups-blocked", "cleanup", "")] if minor >= 24 else []
+    for name, what, type_name in wanted:
+        target = running(binary, name)
+        take(str(target.pid), out=tmp_path / "a.gosnap", force=True)
+        queued = target.json["items"]
+        target.stop()
+        row = open_snapshot(tmp_path / "a.gosnap").suspects().rows[0]
+        said = " ".join(row["evidence"])
+        # cleanups are run by as many goroutines as there are processors
+        assert queued - 64 <= row["items"] <= queued, (name, queued, row["items"])
+        assert f"{row['items']:,} {what}s wait." in said
+        assert row["title"].startswith(f"the queue of {what}s keeps")
+        assert not type_name or f" {type_name}, " in said or f" {type_name} (" in said
+
+
 def test_every_suspect_says_what_to_run_next(
     gobuild: Callable[..., Path], running: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ from snapshotfile import meta, spans_table
 
 from gosnap._kernels.graph import Graph
 from gosnap.binary.names import Names
-from gosnap.goruntime.roots import RootKind
+from gosnap.goruntime.roots import QueueKind, RootKind
 from gosnap.heap.groups import NONE, WEAK, GroupKind
 from gosnap.heap.roles import ROLE_SHIFT, ROW_MASK, Role
 from gosnap.heap.typenames import object_kind, object_name
@@ -41,7 +41,7 @@ class Heap:
         self._traces: list[list[int]] = []
         self._places: list[list[int]] = []
         self._goroutines: list[tuple[int, int]] = []
-        self._weak_groups: list[tuple[GroupKind, int]] = []
+        self._queued = False
 
     # ------------------------------------------------------------------ what a heap is made of
 
@@ -123,9 +123,10 @@ class Heap:
         self._roots.append((address, RootKind.STACK, goroutine, target, line, number, kind))
         return address
 
-    def queued(self, *targets: int, kind: GroupKind = GroupKind.QUEUE) -> None:
-        """Objects that a queue holds."""
-        self._weak_groups += [(kind, t) for t in targets]
+    def queued(self, call: int, kind: QueueKind, *targets: int) -> None:
+        """The objects of a call that waits in the queue of finalizers and cleanups."""
+        self._queued = True
+        self._roots += [(0, RootKind.QUEUE, call, t, -1, 0, kind) for t in targets]
 
     # ------------------------------------------------------------------ the file
 
@@ -201,12 +202,14 @@ class Heap:
             ]
         self._root_groups = []
         for _, kind, owner, target, *_ in self._roots:
-            group = 1 + owner if kind == RootKind.GLOBAL else own + owner
+            if kind == RootKind.QUEUE:
+                group = len(rows)
+            else:
+                group = 1 + owner if kind == RootKind.GLOBAL else own + owner
             self._root_groups.append(group)
             held.append((group, number[target]))
-        for group_kind in dict.fromkeys(k for k, _ in self._weak_groups):
-            rows.append((group_kind, NONE, NONE))
-            held += [(len(rows) - 1, number[t]) for k, t in self._weak_groups if k == group_kind]
+        if self._queued:
+            rows.append((GroupKind.QUEUE, NONE, NONE))
         return rows, sorted(set(held))
 
     def _own(

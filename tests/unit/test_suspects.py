@@ -6,6 +6,7 @@ import pytest
 from madeheap import Heap
 from smallheap import ITEM, UINT8
 
+from gosnap.goruntime.roots import QueueKind
 from gosnap.heap.roles import Role
 from gosnap.heap.snapshot import Snapshot, open_snapshot
 from gosnap.heap.views import Row
@@ -120,3 +121,24 @@ def test_an_empty_buffer_is_no_channel_that_fills_up(
     said = " ".join(row["evidence"])
     assert f"{taken:,} of {room:,} places of its buffer are taken." in said
     assert ("fills up" in said) == ("receivers" in said) == bool(pattern)
+
+
+# ---------------------------------------------------------------------- finalizers and cleanups
+
+
+@pytest.mark.parametrize(
+    ("finalizers", "cleanups", "title"),
+    [(900, 0, "finalizers"), (0, 900, "cleanups"), (500, 400, "finalizers and cleanups")],
+)
+def test_a_queue_says_how_many_calls_wait(tmp_path: Path, finalizers: int, cleanups: int, title: str) -> None:
+    """Each call holds two objects."""
+    made = Heap()
+    for i in range(finalizers + cleanups):
+        kind = QueueKind.FINALIZER if i < finalizers else QueueKind.CLEANUP
+        made.queued(i + 1, kind, made.new(2048, Role.VALUE, ITEM), made.new(16))
+    row = first(opened(made, tmp_path / "a.gosnap"))
+    assert row["pattern"] == "finalizers" and row["items"] == 900
+    assert row["title"].startswith(f"the queue of {title} keeps")
+    said = " ".join(row["evidence"])
+    assert (f"{finalizers:,} finalizers wait." in said) == bool(finalizers)
+    assert (f"{cleanups:,} cleanups wait." in said) == bool(cleanups)

@@ -122,7 +122,7 @@ def analyse(
     # two walks over the same graph, which need nothing of each other
     with ThreadPoolExecutor(1, thread_name_prefix="gosnap-owners") as pool:
         owning = pool.submit(_owners, program, heap, roots, spans, (degree, targets))
-        otype = type_objects(program, heap, rtypes, names)
+        otype = type_objects(program, heap, rtypes, names, None if roots is None else roots.queued)
         _name_arrays(program, heap, spans, otype)
         clock.done("types")
         owners, owners_us = owning.result()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from gosnap.goruntime.roots import QueueKind, RootKind
 from gosnap.heap.holding import Items, Mix, held_by, items_of, mix_of, objects_below
 from gosnap.heap.labels import SLICE, STRING, Labels, words_of
 from gosnap.heap.lengths import slice_length
@@ -33,7 +34,8 @@ class Found:
     """``pattern``: its name, or "". ``items``: how many entries, elements, nodes or goroutines there are;
     ``items_type``: of what type. ``shape``: map, slice or channel, "" for none of them. ``capacity``: how
     many there is room for, where that is known. ``used_bytes``: of a sample of arrays (``sample_bytes``),
-    what the slices and strings into them can see. ``entries``: of all maps, if it holds maps."""
+    what the slices and strings into them can see. ``entries``: of all maps, if it holds maps. ``waiting``:
+    finalizers and cleanups in a queue, where the snapshot counts them."""
 
     pattern: str = ""
     items: int = 0
@@ -45,6 +47,7 @@ class Found:
     used_bytes: int = 0
     sample_bytes: int = 0
     entries: int = 0
+    waiting: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,9 @@ def classify(tree: Tree, labels: Labels, where: Whereabouts, node: int, known: K
             held = [m for m in found.mix if not m.type.startswith(("sync.", "[]sync.", "[]interface"))]
             found.holds = [Items(m.type, m.count, m.size, m.size) for m in held]
             found.items, found.shape = sum(m.count for m in held[:1]), ""
+        elif special == "finalizers":
+            found.waiting = _waiting(tree)
+            found.items = sum(found.waiting) or found.items
     elif _pins(tree, labels, node, found) and found.pattern in ("map", "slice", "strings", "buffers", ""):
         found.pattern = "subslice"
     return found
@@ -280,6 +286,15 @@ def _special(where: Whereabouts, found: Found) -> str:
     if any(t.startswith(("net/http.Request", "net/http.Response", "net/http.body")) for t in names):
         return "http"
     return ""
+
+
+def _waiting(tree: Tree) -> tuple[int, int]:
+    """(finalizers, cleanups) that wait to be run; (0, 0) where a snapshot does not number them."""
+    columns = tree.columns
+    queued = columns.root_column("kind", "|u1") == RootKind.QUEUE
+    number, kind = (columns.root_column(name, t)[queued] for name, t in (("owner", "<u4"), ("slot", "|u1")))
+    first, second = (len(np.unique(number[(kind == k) & (number > 0)])) for k in QueueKind)
+    return first, second
 
 
 def _pins(tree: Tree, labels: Labels, node: int, found: Found) -> bool:

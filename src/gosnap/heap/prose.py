@@ -32,7 +32,6 @@ _KIND = {
     "strings": "strings that pile up",
     "http": "HTTP requests or responses that are kept",
     "pool": "a pool that keeps large objects",
-    "finalizers": "finalizers that wait to be run",
     "list": "a list that grows",
     "shared": "many objects of one type",
 }
@@ -96,6 +95,8 @@ def tell(search: "_Search", s: "Suspect") -> Told:
         evidence.append(
             "They can go on: what counts is how many there are, and what each keeps on its stack."
         )
+    elif found.pattern == "finalizers" and not found.waiting[0] and found.waiting[1]:
+        evidence.append("Cleanups block, and all behind them wait: see `gosnap goroutines`.")
     elif found.pattern:
         evidence.append(_ADVICE[found.pattern])
     return Told(title, evidence, _next(search, s))
@@ -128,10 +129,17 @@ def _looks(s: "Suspect", pattern: str) -> str:
         return (
             "They are leaked: nothing can wake them any more." if s.leaked else "Many goroutines do the same."
         )
-    assert s.found is not None
+    if pattern == "finalizers":
+        return f"It looks like {_queue(s)} that wait to be run."
     if pattern == "map" and s.found.entries and not s.found.shape:
         return "It looks like maps that grow."
     return f"It looks like {_KIND[pattern]}."
+
+
+def _queue(s: "Suspect") -> str:
+    """What waits in the queue."""
+    names = [name for n, name in zip(s.found.waiting, ("finalizers", "cleanups"), strict=True) if n]
+    return " and ".join(names) or "finalizers"
 
 
 def _what(search: "_Search", s: "Suspect") -> str:
@@ -149,7 +157,7 @@ def _what(search: "_Search", s: "Suspect") -> str:
     if found.pattern == "timers":
         return f"runtime timers of {s.crowd} processors"
     if found.pattern == "finalizers":
-        return "the queue of finalizers"
+        return f"the queue of {_queue(s)}"
     kind = f", {where.type}," if where.type and where.type not in where.container else ""
     held = ""
     if where.root.startswith("goroutine "):
@@ -167,6 +175,9 @@ def _holds(s: "Suspect") -> list[str]:
     if found.pattern == "list":
         return [f"{found.items:,} {found.items_type} in a row."]
     out = []
+    for n, name in zip(found.waiting, ("finalizer", "cleanup"), strict=True):
+        if n:
+            out.append(f"{n:,} {name}{'s wait' if n > 1 else ' waits'}.")
     room = f" of {found.capacity:,}" if found.capacity else ""
     if found.pattern == "emptied-map":
         out.append(f"It has {found.items:,} entries, and room for {found.capacity:,}.")
