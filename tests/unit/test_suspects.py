@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 from madeheap import Heap
-from smallheap import ITEM, UINT8
+from smallheap import ITEM, MAP_ROW, UINT8
 
 from gosnap.goruntime.roots import QueueKind
+from gosnap.goruntime.stacks import SlotKind
 from gosnap.heap.roles import Role
 from gosnap.heap.snapshot import Snapshot, open_snapshot
 from gosnap.heap.views import Row
@@ -142,3 +143,44 @@ def test_a_queue_says_how_many_calls_wait(tmp_path: Path, finalizers: int, clean
     said = " ".join(row["evidence"])
     assert (f"{finalizers:,} finalizers wait." in said) == bool(finalizers)
     assert (f"{cleanups:,} cleanups wait." in said) == bool(cleanups)
+
+
+# ---------------------------------------------------------------------- stacks
+
+
+def map_on_stack(used: int) -> Heap:
+    """A map of 64 tables of 16 groups, its header in the frame of main.outer, into which main.inner was
+    inlined."""
+    made = Heap()
+    directory = made.new(8 * 64, Role.MAP_DIR, MAP_ROW)
+    for i in range(64):
+        part = made.new(32, Role.MAP_TABLE, MAP_ROW)
+        made.point(directory + 8 * i, part)
+        groups = made.new(16 * 200, Role.MAP_BUCKETS, MAP_ROW)
+        made.point(part + 16, groups)
+        for slot in range(16):
+            made.point(groups + 200 * slot + 24, made.new(2048, Role.VALUE, ITEM))
+    goroutine = made.goroutine(7, "runtime.gopark", "time.Sleep", "main.inner", "main.outer")
+    address = made.slot(goroutine, 512, directory, line=3, kind=SlotKind.STACK_OBJECT)
+    made.put(address - 16, used)
+    return made
+
+
+def test_a_map_whose_header_is_on_a_stack(tmp_path: Path) -> None:
+    row = first(opened(map_on_stack(1024), tmp_path / "a.gosnap"))
+    assert (row["root"], row["container"]) == ("goroutine main.outer", "main.outer")
+    assert (row["type"], row["pattern"], row["items"]) == ("map[string]*main.Item", "map", 1024)
+    assert "It has 1,024 entries." in row["evidence"]
+
+
+def test_a_header_that_cannot_be_one_says_nothing(tmp_path: Path) -> None:
+    """There is room for 64 * 16 * 8 entries."""
+    row = first(opened(map_on_stack(8193), tmp_path / "a.gosnap"))
+    assert row["items"] == 1024 and not any("entries" in s for s in row["evidence"])
+
+
+def test_merged_paths_say_which_frame_holds_what(tmp_path: Path) -> None:
+    view = opened(map_on_stack(1024), tmp_path / "a.gosnap").paths("main.Item")
+    (row,) = view.rows
+    labels = [step["label"] for step in row["steps"]]
+    assert labels == ["goroutines in main.inner", "main.outer a variable", "map[…]", "main.Item"]

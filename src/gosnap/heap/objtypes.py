@@ -71,6 +71,7 @@ def kernel_types(types: TypeTable) -> KernelTypes:
     )
     for row in np.flatnonzero(types.kind == KIND_MAP).tolist():
         _map_parts(types, kt, row)
+    _bucket_owners(types, kt)
     for row in np.flatnonzero(types.kind == KIND_CHAN).tolist():
         impl = int(types.impl[row])
         if impl and not kt.owner[impl]:
@@ -132,6 +133,16 @@ def _map_parts(types: TypeTable, kt: KernelTypes, row: int) -> None:
     ):
         if part and not kt.owner[part]:
             kt.owner[part], kt.owner_role[part] = row, role
+
+
+def _bucket_owners(types: TypeTable, kt: KernelTypes) -> None:
+    """What malloc headers call the buckets or groups of maps (cmd/compile/internal/reflectdata/map.go); the
+    table of types has them beside those that the maps' own structures name."""
+    for prefix in ("map.bucket[", "noalg.map.bucket[", "map.group[", "noalg.map.group["):
+        for row in types.rows_with_prefix(prefix):
+            owner = types.type_by_name("map[" + types.name[row].removeprefix(prefix))
+            if owner is not None and types.kind[owner] == KIND_MAP and not kt.owner[row]:
+                kt.owner[row], kt.owner_role[row] = owner, Role.MAP_BUCKETS
 
 
 def _captures(closures: Closures, types: TypeTable) -> tuple[I64, I64, I32]:

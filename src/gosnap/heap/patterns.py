@@ -11,6 +11,7 @@ from gosnap.heap.labels import SLICE, STRING, Labels, words_of
 from gosnap.heap.lengths import slice_length
 from gosnap.heap.maptypes import map_parts
 from gosnap.heap.roles import ROLE_SHIFT, ROW_MASK, Role
+from gosnap.heap.stackmaps import entries_on_stack
 from gosnap.heap.tree import Tree
 from gosnap.heap.whereabouts import Whereabouts
 
@@ -157,27 +158,33 @@ def _map(tree: Tree, labels: Labels, where: Whereabouts, node: int, found: Found
     columns = tree.columns
     header = next((v for v in reversed(where.nodes) if _role(tree, v) is Role.MAP), -1)
     found.pattern = found.shape = "map"
-    if header < 0:
-        return
-    # hmap.count and Map.used are the first word of either
-    used = labels.contents.word(columns.address(header))
+    if header >= 0:
+        # hmap.count and Map.used are the first word of either
+        used = labels.contents.word(columns.address(header))
+    else:
+        # on a stack; what it leads to is the first object
+        header = where.nodes[0] if where.nodes else node
+        used = entries_on_stack(tree, labels, header) if _role(tree, header) in _PARTS else None
     row = _row(tree, labels, header)
     part = map_parts(labels.types, row).buckets
     size = int(labels.types.size[part]) if part else 0
     storage = _storage(tree, header)
     if used is None or not size:
         return
-    found.items = used
-    found.items_type = labels.types.name[row]
-    found.capacity = storage // size * 8
+    capacity = storage // size * 8
+    if used > capacity:  # where a header was on a stack
+        return
+    found.items, found.items_type, found.capacity = used, labels.types.name[row], capacity
     kept = tree.retained_of(node)[0]
     if found.capacity >= 4 * used and storage * 2 >= kept:
         found.pattern = "emptied-map"
 
 
 def _storage(tree: Tree, header: int) -> int:
-    """Bytes of a map's own buckets or groups: what its header leads to without leaving its insides."""
-    size = 0
+    """Bytes of a map's own buckets or groups: what its header, or its directory, leads to without leaving its
+    insides."""
+    own = _role(tree, header) in (Role.MAP_BUCKETS, Role.MAP_OVERFLOW)
+    size = tree.columns.size(header) if own else 0
     frontier = np.array([header], np.int64)
     for _ in range(_LEVELS):
         mark = np.zeros(tree.nodes + 1, bool)
@@ -185,8 +192,8 @@ def _storage(tree: Tree, header: int) -> int:
         below = np.flatnonzero(mark[np.minimum(tree.idom[: tree.objects], tree.nodes)])
         roles = tree.columns.types[below] >> np.uint32(ROLE_SHIFT)
         frontier = below[np.isin(roles, _PARTS)]
-        own = below[np.isin(roles, (Role.MAP_BUCKETS, Role.MAP_OVERFLOW))]
-        size += int(tree.columns.elemsize[tree.columns.span_of(own)].sum())
+        counted = below[np.isin(roles, (Role.MAP_BUCKETS, Role.MAP_OVERFLOW))]
+        size += int(tree.columns.elemsize[tree.columns.span_of(counted)].sum())
         if not len(frontier):
             break
     return size

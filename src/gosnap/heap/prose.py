@@ -181,7 +181,7 @@ def _holds(s: "Suspect") -> list[str]:
     room = f" of {found.capacity:,}" if found.capacity else ""
     if found.pattern == "emptied-map":
         out.append(f"It has {found.items:,} entries, and room for {found.capacity:,}.")
-    elif found.shape == "map" and found.items:
+    elif found.shape == "map" and found.items and found.capacity:
         out.append(f"It has {found.items:,} entries.")
     elif found.shape == "channel":
         out.append(f"{found.items:,}{room} places of its buffer are taken.")
