@@ -184,3 +184,110 @@ def test_merged_paths_say_which_frame_holds_what(tmp_path: Path) -> None:
     (row,) = view.rows
     labels = [step["label"] for step in row["steps"]]
     assert labels == ["goroutines in main.inner", "main.outer a variable", "map[…]", "main.Item"]
+
+
+# ---------------------------------------------------------------------- lists and trees
+
+NODES = 15_000
+
+
+class Nodes:
+    """Nodes of 80 bytes: main.Node{next, prev *Node}."""
+
+    def __init__(self, count: int = NODES) -> None:
+        self.made = Heap()
+        self.row = self.made.struct("main.Node", 80)
+        self.pointer = self.made.pointer(self.row)
+        self.made.types[self.row][7].extend([("next", 0, self.pointer), ("prev", 8, self.pointer)])
+        self.at = [self.made.new(80, Role.VALUE, self.row) for _ in range(count)]
+
+    def link(self, a: int, b: int, *, back: bool = True) -> None:
+        self.made.point(self.at[a], self.at[b])
+        if back:
+            self.made.point(self.at[b] + 8, self.at[a])
+
+    def row_of(self, path: Path) -> Row:
+        return first(opened(self.made, path / "a.gosnap"))
+
+
+def test_a_list_with_a_head_and_a_tail(tmp_path: Path) -> None:
+    nodes = Nodes()
+    for i in range(NODES - 1):
+        nodes.link(i, i + 1)
+    nodes.made.variable("main.head", nodes.pointer, nodes.at[0])
+    nodes.made.variable("main.tail", nodes.pointer, nodes.at[-1])
+    row = nodes.row_of(tmp_path)
+    assert row["root"] == "global main.head and global main.tail"
+    assert row["container"] == "main.head and main.tail"
+    assert (row["pattern"], row["items"], row["type"]) == ("list", NODES, "*main.Node")
+    assert row["retained_bytes"] == 80 * NODES
+    assert f"{NODES:,} main.Node in a row." in row["evidence"]
+    assert any(s == f"Made of: {NODES:,} main.Node (1.14MB)." for s in row["evidence"])
+    assert row["next"] == "paths 'main.Node'"
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_a_list_that_closes_in_a_circle(tmp_path: Path, back: bool) -> None:
+    """Linked one way it is a chain of dominators."""
+    nodes = Nodes()
+    for i in range(NODES):
+        nodes.link(i, (i + 1) % NODES, back=back)
+    nodes.made.variable("main.ring", nodes.pointer, nodes.at[5])
+    row = nodes.row_of(tmp_path)
+    assert (row["root"], row["container"]) == ("global main.ring", "main.ring")
+    assert (row["pattern"], row["items"]) == ("list", NODES)
+    assert f"{NODES:,} main.Node in a row." in row["evidence"]
+
+
+def test_a_list_in_a_structure(tmp_path: Path) -> None:
+    nodes = Nodes()
+    for i in range(NODES - 1):
+        nodes.link(i, i + 1)
+    queue = nodes.made.struct("main.Queue", 16, ("first", 0, nodes.pointer), ("last", 8, nodes.pointer))
+    holder = nodes.made.new(16, Role.VALUE, queue)
+    nodes.made.point(holder, nodes.at[0])
+    nodes.made.point(holder + 8, nodes.at[-1])
+    nodes.made.variable("main.queue", nodes.made.pointer(queue), holder)
+    row = nodes.row_of(tmp_path)
+    assert (row["container"], row["pattern"], row["items"]) == ("main.queue", "list", NODES)
+
+
+def test_many_short_lists_are_none(tmp_path: Path) -> None:
+    """Ten in a row each, held by two arrays, both of variables."""
+    nodes = Nodes()
+    arrays = [nodes.made.new(8 * NODES // 10, Role.ARRAY, nodes.pointer) for _ in range(2)]
+    for i in range(0, NODES, 10):
+        for k in range(9):
+            nodes.link(i + k, i + k + 1)
+        for array, end in zip(arrays, (i, i + 9), strict=True):
+            nodes.made.point(array + 8 * (i // 10), nodes.at[end])
+    for name, array in zip(("main.a", "main.b"), arrays, strict=True):
+        nodes.made.variable(name, nodes.made.slice(nodes.pointer), array)
+    row = nodes.row_of(tmp_path)
+    assert (row["root"], row["pattern"], row["items"]) == ("several roots", "shared", NODES)
+    assert any(s.startswith(f"Made of: {NODES:,} main.Node") for s in row["evidence"])
+
+
+def test_a_tree_is_told_by_all_its_nodes(tmp_path: Path) -> None:
+    nodes = Nodes()
+    for i in range(1, NODES):
+        nodes.made.point(nodes.at[(i - 1) // 2] + 8 * (i % 2), nodes.at[i])
+    nodes.made.variable("main.tree", nodes.pointer, nodes.at[0])
+    row = nodes.row_of(tmp_path)
+    assert (row["container"], row["pattern"], row["items"]) == ("main.tree", "", NODES)
+    said = " ".join(row["evidence"])
+    assert f"{NODES:,} main.Node that hold each other." in said and "each with" not in said
+
+
+def test_contexts_of_values_cannot_be_cancelled(tmp_path: Path) -> None:
+    made = Heap()
+    context = made.struct("context.valueCtx", 48, ("Context", 0, 4))
+    at = [made.new(48, Role.VALUE, context) for _ in range(30_000)]
+    for i in range(len(at) - 1):
+        made.point(at[i] + 8, at[i + 1])
+    made.variable("main.root", made.pointer(context), at[0])
+    row = first(opened(made, tmp_path / "a.gosnap"))
+    assert (row["container"], row["pattern"], row["items"]) == ("main.root", "context", 30_000)
+    said = " ".join(row["evidence"])
+    assert "30,000 context.valueCtx in a row." in said and "derive from" in said
+    assert "cancel" not in said and "each with" not in said

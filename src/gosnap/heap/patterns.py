@@ -9,6 +9,7 @@ from gosnap.goruntime.roots import QueueKind, RootKind
 from gosnap.heap.holding import Items, Mix, held_by, items_of, mix_of, objects_below
 from gosnap.heap.labels import SLICE, STRING, Labels, words_of
 from gosnap.heap.lengths import slice_length
+from gosnap.heap.linked import in_a_row
 from gosnap.heap.maptypes import map_parts
 from gosnap.heap.roles import ROLE_SHIFT, ROW_MASK, Role
 from gosnap.heap.stackmaps import entries_on_stack
@@ -33,10 +34,10 @@ _PINNED_LEAST = 1024
 @dataclass
 class Found:
     """``pattern``: its name, or "". ``items``: how many entries, elements, nodes or goroutines there are;
-    ``items_type``: of what type. ``shape``: map, slice or channel, "" for none of them. ``capacity``: how
-    many there is room for, where that is known. ``used_bytes``: of a sample of arrays (``sample_bytes``),
-    what the slices and strings into them can see. ``entries``: of all maps, if it holds maps. ``waiting``:
-    finalizers and cleanups in a queue, where the snapshot counts them."""
+    ``items_type``: of what type. ``shape``: map, slice or channel, "nodes" for a tree of like objects, "" for
+    none of them. ``capacity``: how many there is room for, where that is known. ``used_bytes``: of a sample
+    of arrays (``sample_bytes``), what the slices and strings into them can see. ``entries``: of all maps, if
+    it holds maps. ``waiting``: finalizers and cleanups in a queue, where the snapshot counts them."""
 
     pattern: str = ""
     items: int = 0
@@ -53,12 +54,13 @@ class Found:
 
 @dataclass(frozen=True)
 class Known:
-    """What the search knows already: a pattern, or "", how many nodes of a list begin here, and further nodes
-    of the same place."""
+    """What the search knows already: a pattern, or "", how many nodes of a list begin here, further nodes of
+    the same place, and all the objects that it is, where they are of one type."""
 
     pattern: str = ""
     chain: int = 0
     others: tuple[int, ...] = ()
+    members: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def classify(tree: Tree, labels: Labels, where: Whereabouts, node: int, known: Known) -> Found:
@@ -71,8 +73,10 @@ def classify(tree: Tree, labels: Labels, where: Whereabouts, node: int, known: K
         found.items = sum(i.count for i in found.holds)
         found.mix = _sum_mix([mix_of(tree, v) for v in nodes])
         return found
-    found.mix = mix_of(tree, node)
-    if given in ("goroutines", "shared"):
+    found.mix = mix_of(tree, node, known.members)
+    if len(known.members):
+        found.items, found.items_type = len(known.members), tree.columns.type_name(node)
+    if given in ("goroutines", "shared") or len(known.members):
         return found
     found.holds = items_of(tree, node)
     if found.holds:
@@ -85,6 +89,8 @@ def classify(tree: Tree, labels: Labels, where: Whereabouts, node: int, known: K
     if node < n:
         _container(tree, labels, where, node, found)
     found.pattern = found.pattern or _by_way(where, found) or ("map" if found.entries >= _MANY else "")
+    if not found.pattern and found.holds:
+        _nodes(tree, node, found)
     special = _special(where, found)
     if special:
         found.pattern = special
@@ -99,6 +105,22 @@ def classify(tree: Tree, labels: Labels, where: Whereabouts, node: int, known: K
     elif _pins(tree, labels, node, found) and found.pattern in ("map", "slice", "strings", "buffers", ""):
         found.pattern = "subslice"
     return found
+
+
+def _nodes(tree: Tree, node: int, found: Found) -> None:
+    """Objects of one type that hold each other: in a row, or as a tree of which this is the first."""
+    types, name = tree.columns.types, found.holds[0].type
+    held = held_by(tree, node)
+    keys = [k for k in np.unique(types[held]).tolist() if k and tree.columns.key_name(k) == name]
+    members = held[np.isin(types[held], keys)]
+    own = node < tree.objects and int(types[node]) in keys
+    if own:
+        members = np.union1d(members, [node])
+    total = next((m.count for m in found.mix if m.type == name), 0)
+    if in_a_row(tree.columns, np.sort(members)):
+        found.pattern, found.items, found.items_type = "list", len(members), name
+    elif own and total > len(members):
+        found.shape, found.items, found.items_type = "nodes", total, name
 
 
 def _entries(tree: Tree, labels: Labels, node: int, found: Found) -> int:

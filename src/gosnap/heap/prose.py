@@ -74,7 +74,7 @@ def tell(search: "_Search", s: "Suspect") -> Told:
         whole, of_what = whole + search.stack_bytes, "the live heap and all stacks"
     share = f"{100 * s.retained / whole:.0f}%" if whole else ""
     what = _what(search, s)
-    verb = "keep" if found.pattern in _MANY else "keeps"
+    verb = "keep" if found.pattern in _MANY or (len(s.shared) and " and " in where.root) else "keeps"
     title = f"{what} {verb} {size(s.retained)}, {share} of {of_what}"
     evidence = []
     if where.field and where.field != where.container:
@@ -88,15 +88,16 @@ def tell(search: "_Search", s: "Suspect") -> Told:
             f"{size(found.used_bytes)}."
         )
     if found.mix:
-        made = "The largest is made of" if found.pattern == "shared" else "Made of"
         rows = [f"{m.count:,} {m.type.removesuffix(' (inside)')} ({size(m.size)})" for m in found.mix[:3]]
-        evidence.append(f"{made}: " + ", ".join(rows) + ".")
+        evidence.append("Made of: " + ", ".join(rows) + ".")
     if found.pattern == "goroutines" and not s.leaked:
         evidence.append(
             "They can go on: what counts is how many there are, and what each keeps on its stack."
         )
     elif found.pattern == "finalizers" and not found.waiting[0] and found.waiting[1]:
         evidence.append("Cleanups block, and all behind them wait: see `gosnap goroutines`.")
+    elif found.pattern == "context" and _wrapped(s):
+        evidence.append("Each wraps the one before: derive from the context at hand, not from the last one.")
     elif found.pattern:
         evidence.append(_ADVICE[found.pattern])
     return Told(title, evidence, _next(search, s))
@@ -131,9 +132,16 @@ def _looks(s: "Suspect", pattern: str) -> str:
         )
     if pattern == "finalizers":
         return f"It looks like {_queue(s)} that wait to be run."
+    if pattern == "context" and _wrapped(s):
+        return "It looks like contexts that wrap each other without end."
     if pattern == "map" and s.found.entries and not s.found.shape:
         return "It looks like maps that grow."
     return f"It looks like {_KIND[pattern]}."
+
+
+def _wrapped(s: "Suspect") -> bool:
+    """Whether contexts are a chain of values, which nobody can cancel."""
+    return s.chain > 0 and s.found.items_type == "context.valueCtx"
 
 
 def _queue(s: "Suspect") -> str:
@@ -172,8 +180,10 @@ def _holds(s: "Suspect") -> list[str]:
         return [f"{size(each)} each; {size(s.stacks)} of it all is stacks, the rest what only they hold."]
     if found.pattern == "shared":
         return [f"{size(s.retained // max(s.crowd, 1))} each with what hangs on it."]
-    if found.pattern == "list":
+    if found.pattern == "list" or s.chain:
         return [f"{found.items:,} {found.items_type} in a row."]
+    if found.shape == "nodes":
+        return [f"{found.items:,} {found.items_type} that hold each other."]
     out = []
     for n, name in zip(found.waiting, ("finalizer", "cleanup"), strict=True):
         if n:
@@ -195,7 +205,10 @@ def _holds(s: "Suspect") -> list[str]:
         hangs = " with what hangs on it" if first.retained > first.size else ""
         what = "objects without a type" if first.type == "untyped" else first.type.removesuffix(" (inside)")
         entries = f" with {found.entries:,} entries in all" if found.entries else ""
-        out.append(f"It holds {first.count:,} {what}{entries}, {one} each{hangs}.")
+        number = "one" if first.count == 1 and first.type != "untyped" else f"{first.count:,}"
+        if first.count == 1:
+            what = what.removesuffix("s without a type") + " without a type" * (first.type == "untyped")
+        out.append(f"It holds {number} {what}{entries}, {one}{' each' * (first.count > 1)}{hangs}.")
     return out
 
 
@@ -208,8 +221,8 @@ def _next(search: "_Search", s: "Suspect") -> str:
             return "goroutines" + (" --leaked" if s.leaked else "")
         inside = next((m.type for m in s.found.mix if m.count > 1 and not m.type.startswith(_PLAIN)), "")
         return _paths_to(inside) if inside else "dominators --by root"
-    if s.found.pattern == "shared":
-        return _paths_to(s.where.type if s.where else "")
+    if len(s.shared):
+        return _paths_to(s.found.items_type)
     held = s.found.holds[0].type if s.found.holds else ""
     if held and "untyped" not in held and s.found.pattern in _OF_ITEMS and s.found.items > 1:
         return _paths_to(held)

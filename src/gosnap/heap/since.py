@@ -73,7 +73,7 @@ class Before:
         tree, older = self._now.tree, self._older
         if s.pattern == "goroutines":
             return self._crowd(s)
-        if s.pattern == "shared":
+        if len(s.shared):
             name = tree.columns.type_name(s.node)
             same = [o for o in self._shared if older.tree.columns.type_name(o.node) == name]
             return Then(same[0].retained, same[0].crowd) if same else None

@@ -18,6 +18,7 @@ from gosnap.heap.allocations import STACKS, allocations
 from gosnap.heap.columns import Columns
 from gosnap.heap.groups import NONE, GroupKind
 from gosnap.heap.labels import Labels
+from gosnap.heap.linked import LIST, in_a_row
 from gosnap.heap.patterns import Found, Known, classify
 from gosnap.heap.prose import tell, told_growth
 from gosnap.heap.roles import ROLE_SHIFT, UNTYPED, Role
@@ -37,13 +38,13 @@ LEAST_BYTES = 1 << 20
 """Below, nothing is worth a suspicion."""
 _DROP = 0.7
 """A child with less of its parent's bytes than this is where things pile up (MAT's big_drop_ratio)."""
-_LIST = 64
-"""Nodes from which on a chain of like objects is a list."""
 _PERIODS = (1, 2, 3)
 _CROWD = 50
 """Goroutines in one place from which on they are a crowd."""
 _DEEPEST = 4096
 _MOST_NAMED = 200
+_FEW_ROOTS = 4
+"""That hold one list together."""
 _BY_TYPE = ("goroutines", "timers", "shared")
 """Patterns of places that are below no root of their own."""
 
@@ -285,7 +286,7 @@ class _Search:
         types = self.tree.columns.types
         for period in _PERIODS:
             length, _ = run(best, nodes, types, node, period)
-            if length >= _LIST * period:
+            if length >= LIST * period:
                 return int(length) // period
         return 0
 
@@ -354,7 +355,8 @@ class _Search:
             mine = np.flatnonzero(which == i)
             largest = mine[np.argmax(kept[mine])]
             number = int(objects[mine].sum())
-            suspect = Suspect(int(top[largest]), int(size[i]), number, "shared", crowd=int(count[i]))
+            pattern = "list" if in_a_row(columns, top[mine]) else "shared"
+            suspect = Suspect(int(top[largest]), int(size[i]), number, pattern, crowd=int(count[i]))
             suspect.shared = top[mine]
             out.append(suspect)
         return out
@@ -395,7 +397,7 @@ _SEVERAL = (
 def _row(search: _Search, s: Suspect) -> Row:
     tree, n = search.tree, search.tree.objects
     s.where = _where(search, s)
-    s.found = classify(tree, search.labels, s.where, s.node, Known(s.pattern, s.chain, s.others))
+    s.found = classify(tree, search.labels, s.where, s.node, Known(s.pattern, s.chain, s.others, s.shared))
     told = tell(search, s)
     return {
         "title": told.title,
@@ -425,10 +427,26 @@ def _where(search: _Search, s: Suspect) -> Whereabouts:
         place = tree.goroutines.place(int(tree.group_ref[s.node - n]))
         entry, where = tree.goroutines.entry(place.trace), tree.goroutines.where(place.trace)
         return Whereabouts(f"goroutine {entry}", where, "", "goroutine", (), ())
-    if s.pattern == "shared":
+    if len(s.shared):
         name = tree.columns.type_name(s.node)
-        return Whereabouts("several roots", name, "", name, (), (s.node,))
+        several = Whereabouts("several roots", name, "", name, (), (s.node,))
+        return _between(search, s, name) or several if s.pattern == "list" else several
     return search.finder.find(s.node)
+
+
+def _between(search: _Search, s: Suspect, name: str) -> Whereabouts | None:
+    """Where a list is that a few variables hold together: its first node and its last, say."""
+    tree = search.tree
+    group, held = tree.held
+    mark = np.zeros(tree.objects, bool)
+    mark[s.shared] = True
+    holding = np.flatnonzero(mark[held])
+    if not 0 < len(holding) <= _FEW_ROOTS:
+        return None
+    pairs = zip(group[holding].tolist(), held[holding].tolist(), strict=True)
+    ends = [search.finder.held_by_root(g, node) for g, node in pairs]
+    roots, containers = (list(dict.fromkeys(getattr(e, n) for e in ends)) for n in ("root", "container"))
+    return Whereabouts(" and ".join(roots), " and ".join(containers), "", f"*{name}", (name,), (s.node,))
 
 
 def _growth(since: "Snapshot", search: _Search, told: list[tuple[Row, list[Suspect]]]) -> None:

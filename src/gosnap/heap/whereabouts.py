@@ -134,6 +134,11 @@ class Finder:
             nodes=tuple(objects),
         )
 
+    def held_by_root(self, group: int, node: int) -> Whereabouts:
+        """Where an object is that a group holds itself."""
+        root, container, field, type_name = self._root(group, [node])
+        return Whereabouts(root, container, field, type_name, (self._tree.columns.type_name(node),), (node,))
+
     def _own_field(self, holder: int, word: int) -> str:
         key = int(self._tree.columns.types[holder])
         skipped = 8 if self._tree.columns.has_header(holder) else 0
