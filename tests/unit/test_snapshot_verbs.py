@@ -288,6 +288,8 @@ def test_merged_paths_of_a_type(snapshot: Snapshot) -> None:
         (lambda s: s.paths(heap.NESTED, exclude=("main.Item.Nxt",)), "no field 'Nxt' in main.Item"),
         (lambda s: s.paths(heap.NESTED, exclude=("main.Itm.Next",)), "no type 'main.Itm'"),
         (lambda s: s.paths(heap.NESTED, exclude=("",)), "no type ''"),
+        (lambda s: s.dominators(under="main.serv"), "no variable 'main.serv' that holds anything"),
+        (lambda s: s.dominators(under=heap.DATA + 48), "no object at 0x600030"),
         (lambda s: s.goroutine(9), "no goroutine 9"),
         (lambda s: s.goroutine(-1), "no goroutine -1"),
         (lambda s: s.goroutine(1 << 70), "no goroutine"),
@@ -354,6 +356,21 @@ def test_one_goroutine_with_a_named_local(snapshot: Snapshot) -> None:
     (slot,) = snapshot.goroutine(8).extra["slots"]
     assert (slot["name"], slot["kind"], slot["frame"]) == ("an argument", "argument", 1)
     assert snapshot.goroutine(1).extra["slots"] == []
+
+
+def test_what_a_variable_dominates(snapshot: Snapshot) -> None:
+    """As the address that --by global gives, or by its name; main.big is a slice of three words."""
+    for row in snapshot.dominators(by="global").rows:
+        assert row["name"].startswith("global main.") and row["object"]
+        wants = [int(row["object"], 16), row["name"], row["name"].removeprefix("global ")]
+        for view in (snapshot.dominators(under=under) for under in wants):
+            assert view.totals == {"objects": row["retained_objects"], "bytes": row["retained_bytes"]}
+            assert len(view.rows) == row["below"]
+    (first,) = snapshot.dominators(under="main.server").rows
+    assert first["object"] == at(heap.SERVER) and first["type"] == "main.Server"
+    (inner,) = snapshot.dominators(under=heap.DATA + 16 + 23).rows
+    assert inner["object"] == at(heap.BIG)
+    assert snapshot.dominators(under="main.sharedRef").rows == []
 
 
 # ---------------------------------------------------------------------- suspects

@@ -1,11 +1,15 @@
-"""What suspects say of heaps that were put together by hand (madeheap.py)."""
+"""What suspects and other verbs say of heaps that were put together by hand (madeheap.py)."""
 
+import os
 from pathlib import Path
 
 import pytest
+import smallheap
 from madeheap import Heap
 from smallheap import ITEM, MAP_ROW, UINT8
 
+from gosnap.cli import main
+from gosnap.errors import GosnapError
 from gosnap.goruntime.roots import QueueKind
 from gosnap.goruntime.stacks import SlotKind
 from gosnap.heap.roles import Role
@@ -291,3 +295,65 @@ def test_contexts_of_values_cannot_be_cancelled(tmp_path: Path) -> None:
     said = " ".join(row["evidence"])
     assert "30,000 context.valueCtx in a row." in said and "derive from" in said
     assert "cancel" not in said and "each with" not in said
+
+
+# ---------------------------------------------------------------------- names
+
+
+def store(*packages: str) -> Heap:
+    """main.first, a Node of each of these packages, which holds another."""
+    made = Heap()
+    for package in packages:
+        node = made.struct(f"{package}.Node", 16)
+        pointer = made.pointer(node)
+        made.types[node][7].append(("next", 0, pointer))
+        first, second = made.new(16, Role.VALUE, node), made.new(16, Role.VALUE, node)
+        made.point(first, second)
+        made.variable(f"{package}.first", pointer, first)
+    return made
+
+
+def test_an_excluded_type_may_leave_directories_out(tmp_path: Path) -> None:
+    snapshot = opened(store("example.com/shop/store"), tmp_path / "a.gosnap")
+    name = "example.com/shop/store.Node"
+    for excluded in (f"{name}.next", "store.Node.next"):
+        assert snapshot.paths(name, exclude=(excluded,)).totals["objects"] == 1
+    assert snapshot.paths(name).totals["objects"] == 2
+    with pytest.raises(GosnapError, match=r"no type 'store\.Nod'") as e:
+        snapshot.paths(name, exclude=("store.Nod.next",))
+    assert "did you mean 'store.Node'" in e.value.hint
+    with pytest.raises(GosnapError, match="no field 'nxt'") as e:
+        snapshot.paths(name, exclude=("store.Node.nxt",))
+    assert e.value.hint == "did you mean 'next'?"
+
+
+def test_an_excluded_type_of_several_packages_is_asked_for(tmp_path: Path) -> None:
+    snapshot = opened(store("a/store", "b/store"), tmp_path / "a.gosnap")
+    with pytest.raises(GosnapError, match=r"more than one type 'store\.Node'") as e:
+        snapshot.paths("a/store.Node", exclude=("store.Node.next",))
+    assert e.value.hint == "did you mean 'a/store.Node' or 'b/store.Node'?"
+
+
+def test_the_runtimes_goroutines_are_told_by_what_they_began_with(tmp_path: Path) -> None:
+    made = Heap()
+    made.goroutine(2, "runtime.gopark", "runtime.forcegchelper", "runtime.goexit")
+    made.goroutine(3, "runtime.gopark", "runtime.bgsweep", "runtime.gcenable.gowrap1", "runtime.goexit")
+    made.goroutine(4, "internal/poll.wait", "net/http.(*conn).serve", "runtime.goexit")
+    made.goroutine(5, "runtime.gopark", "main.work", "main.start", "runtime.goexit")
+    parts = made.sections()
+    for line in parts["answers.goroutines"]["lines"]:
+        line[3] = "wrapper" if "gowrap" in line[0] else ""
+    path = smallheap.write(tmp_path / "a.gosnap", parts)
+    names = sorted(r["name"].partition("] ")[2] for r in open_snapshot(path).dominators(by="goroutine").rows)
+    assert names == ["main.work", "net/http.(*conn).serve", "runtime.bgsweep", "runtime.forcegchelper"]
+
+
+@pytest.mark.parametrize("verb", ["dominators", "paths", "goroutines", "suspects", "info", "types"])
+def test_a_process_in_the_place_of_a_file(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    more = ["main.Item"] if verb == "paths" else []
+    pid = os.getpid()
+    assert main([verb, str(pid), *more]) == 1
+    assert f"gosnap capture {pid}" in capsys.readouterr().err
+    assert main([verb, str(1 << 40), *more]) == 1
+    said = capsys.readouterr().err
+    assert "no file, and no process" in said and "gosnap ps" in said

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gosnap.errors import ReadError
+from gosnap.goruntime.blocked import values_to_send
 from gosnap.goruntime.functions import Functions
 from gosnap.goruntime.goroutines import Goroutines, read_goroutines
 from gosnap.goruntime.program import GoProgram
@@ -67,9 +68,10 @@ class Roots:
     specials: Specials
     finalized: U64
     """Objects with a finalizer: what they refer to is alive, they themselves need not be."""
-    queued: U64
-    """(n, 2): where a pointer to an object that waits for its finalizer is, and the runtime type of that
-    pointer; 0 for a func value that waits to be called."""
+    typed: U64
+    """(n, 2): where a value is that the runtime knows the type of, and its runtime type: a pointer to an
+    object that waits for its finalizer, what a goroutine wants to send. 0 for a func value that waits to be
+    called."""
 
     def __len__(self) -> int:
         return len(self.value)
@@ -84,7 +86,7 @@ class _Columns:
     def __init__(self) -> None:
         self.parts: list[tuple[U64, U64, int]] = []
         self.rows: list[tuple[int, ...]] = []
-        self.queued: list[tuple[int, int]] = []
+        self.typed: list[tuple[int, int]] = []
         self._calls = 0
 
     def add(self, value: int, kind: RootKind, owner: int = 0) -> None:
@@ -94,7 +96,7 @@ class _Columns:
     def call(self, address: int, words: list[int], kind: QueueKind, functions: int = 1) -> None:
         """A call that waits in a queue; the first of its words are func values."""
         self._calls += 1
-        self.queued += [(address + 8 * i, 0) for i in range(min(functions, len(words)))]
+        self.typed += [(address + 8 * i, 0) for i in range(min(functions, len(words)))]
         self.rows += [(0, word, RootKind.QUEUE, self._calls, 0, kind) for word in words if word]
 
     def extend(self, address: U64, value: U64, kind: RootKind) -> None:
@@ -147,7 +149,7 @@ def read_roots(program: GoProgram, spans: Spans) -> Roots:
         traces=read_traces(functions, goroutines, stacks),
         specials=specials,
         finalized=finalized,
-        queued=np.array(out.queued, np.uint64).reshape(-1, 2),
+        typed=np.array(out.typed + values_to_send(program, goroutines), np.uint64).reshape(-1, 2),
     )
 
 
@@ -206,7 +208,7 @@ def _finalizer_queue(program: GoProgram, out: _Columns) -> None:
         known = arg is not None and of is not None and max(arg.offset, of.offset) < 8 * len(words)
         type_ = words[of.offset // 8] if known and of is not None else 0
         if type_ and arg is not None:
-            out.queued.append((address + arg.offset, type_))
+            out.typed.append((address + arg.offset, type_))
         out.call(address, words, QueueKind.CLEANUP if known and not type_ else QueueKind.FINALIZER)
 
 

@@ -123,7 +123,7 @@ def analyse(
     # two walks over the same graph, which need nothing of each other
     with ThreadPoolExecutor(1, thread_name_prefix="gosnap-owners") as pool:
         owning = pool.submit(_owners, program, heap, roots, spans, (degree, targets))
-        otype = type_objects(program, heap, rtypes, names, None if roots is None else roots.queued)
+        otype = type_objects(program, heap, rtypes, names, None if roots is None else roots.typed)
         _name_arrays(program, heap, spans, otype)
         steps = [np.frombuffer(memoryview(p.steps), np.uint16) for p in parts]
         type_parts(program, spans, otype, degree, (targets, steps))

@@ -180,10 +180,10 @@ def type_objects(
     heap: Heap,
     rtypes: RuntimeTypes,
     slots: SlotNames | None = None,
-    queued: npt.NDArray[np.uint64] | None = None,
+    typed: npt.NDArray[np.uint64] | None = None,
 ) -> npt.NDArray[np.uint32]:
-    """Run the propagation, from variables, from what is known of stacks, and from pointers that the runtime
-    keeps with their types (``Roots.queued``). Returns one u32 per object (see ``roles``)."""
+    """Run the propagation, from variables, from what is known of stacks, and from values that the runtime
+    knows the types of (``Roots.typed``). Returns one u32 per object (see ``roles``)."""
     dwarf = program.dwarf
     types = dwarf.types
     kt = kernel_types(types)
@@ -235,13 +235,13 @@ def type_objects(
     rows = np.ascontiguousarray(globals_.type, np.int32)
     if slots is not None:
         address, rows = np.concatenate([address, slots.address]), np.concatenate([rows, slots.type])
-    if queued is not None and len(queued):
-        row_of = _rows_of_rtypes(types, queued[:, 1] - np.uint64(program.modules[0].types))
+    if typed is not None and len(typed):
+        row_of = _rows_of_rtypes(types, typed[:, 1] - np.uint64(program.modules[0].types))
         functions = np.flatnonzero(types.kind == KIND_FUNC)
         # of a func value's type nothing but that is asked
-        row_of[queued[:, 1] == 0] = functions[0] if len(functions) else 0
+        row_of[typed[:, 1] == 0] = functions[0] if len(functions) else 0
         known = row_of > 0
-        address = np.concatenate([address, queued[known, 0]])
+        address = np.concatenate([address, typed[known, 0]])
         rows = np.concatenate([rows, row_of[known]])
     propagation.run(np.ascontiguousarray(address), np.ascontiguousarray(rows), out)
     return out
