@@ -103,6 +103,18 @@ def test_a_backlog_says_what_waits(
         assert not type_name or f" {type_name}, " in said or f" {type_name} (" in said
 
 
+def test_what_a_goroutine_wants_to_send_has_a_type(
+    go_version: str, gobuild: Callable[..., Path], running: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Arrays that only senders hold, one each, in a slice whose last use is the send."""
+    target = running(gobuild("suspects", go_version), "goroutines-senders")
+    take(str(target.pid), out=tmp_path / "a.gosnap", force=True)
+    sent = target.json["items"]
+    target.stop()
+    rows = open_snapshot(tmp_path / "a.gosnap").types(top=None).rows
+    assert {r["type"]: r["objects"] for r in rows}["[]main.resultRow"] == sent
+
+
 def test_every_suspect_says_what_to_run_next(
     gobuild: Callable[..., Path], running: Callable[..., Any], tmp_path: Path
 ) -> None:
