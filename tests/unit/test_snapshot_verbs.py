@@ -1,5 +1,6 @@
 """What the verbs answer of a heap so small that it can be worked out by hand (smallheap.py)."""
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from snapshotfile import write_snapshot
 
 from gosnap._kernels.graph import Graph
 from gosnap.errors import GosnapError
+from gosnap.goruntime.roots import RootKind
 from gosnap.heap.columns import Columns
 from gosnap.heap.snapshot import Snapshot, open_snapshot
 from gosnap.heap.tree import Tree
@@ -286,6 +288,8 @@ def test_merged_paths_of_a_type(snapshot: Snapshot) -> None:
         (lambda s: s.paths(heap.NESTED, exclude=("main.Item.Nxt",)), "no field 'Nxt' in main.Item"),
         (lambda s: s.paths(heap.NESTED, exclude=("main.Itm.Next",)), "no type 'main.Itm'"),
         (lambda s: s.paths(heap.NESTED, exclude=("",)), "no type ''"),
+        (lambda s: s.dominators(under="main.serv"), "no variable 'main.serv' that holds anything"),
+        (lambda s: s.dominators(under=heap.DATA + 48), "no object at 0x600030"),
         (lambda s: s.goroutine(9), "no goroutine 9"),
         (lambda s: s.goroutine(-1), "no goroutine -1"),
         (lambda s: s.goroutine(1 << 70), "no goroutine"),
@@ -354,6 +358,21 @@ def test_one_goroutine_with_a_named_local(snapshot: Snapshot) -> None:
     assert snapshot.goroutine(1).extra["slots"] == []
 
 
+def test_what_a_variable_dominates(snapshot: Snapshot) -> None:
+    """As the address that --by global gives, or by its name; main.big is a slice of three words."""
+    for row in snapshot.dominators(by="global").rows:
+        assert row["name"].startswith("global main.") and row["object"]
+        wants = [int(row["object"], 16), row["name"], row["name"].removeprefix("global ")]
+        for view in (snapshot.dominators(under=under) for under in wants):
+            assert view.totals == {"objects": row["retained_objects"], "bytes": row["retained_bytes"]}
+            assert len(view.rows) == row["below"]
+    (first,) = snapshot.dominators(under="main.server").rows
+    assert first["object"] == at(heap.SERVER) and first["type"] == "main.Server"
+    (inner,) = snapshot.dominators(under=heap.DATA + 16 + 23).rows
+    assert inner["object"] == at(heap.BIG)
+    assert snapshot.dominators(under="main.sharedRef").rows == []
+
+
 # ---------------------------------------------------------------------- suspects
 
 
@@ -384,6 +403,35 @@ def test_the_one_place_that_holds_a_megabyte(snapshot: Snapshot, tmp_path: Path)
     assert grown.suspects(snapshot).extra["since"]["program"] == "shop"
     (row,) = grown.suspects(grown).rows
     assert row["growth_bytes"] == row["growth_items"] == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "length", "capacity", "said"),
+    [
+        # the array has room for 32,768
+        (RootKind.GLOBAL, 11_462_962_159_616, 11_462_962_159_664, False),
+        (RootKind.GLOBAL, 32768, 32769, False),
+        (RootKind.GLOBAL, 9, 8, False),
+        (RootKind.GLOBAL, 0, 4096, True),
+        # dead words on a stack are often small numbers
+        (RootKind.STACK, 0, 4096, False),
+        (RootKind.STACK, 11_462_962_159_616, 11_462_962_159_664, False),
+        (RootKind.STACK, 5, 30000, True),
+    ],
+)
+def test_a_length_is_told_only_if_the_array_can_have_it(
+    tmp_path: Path, kind: RootKind, length: int, capacity: int, said: bool
+) -> None:
+    parts = heap.sections()
+    words = struct.pack("<3Q", heap.BIG, length, capacity)
+    at = 32 + 16  # behind the text, in the variables
+    contents = parts["contents.bytes"].tobytes()
+    parts["contents.bytes"] = np.frombuffer(contents[:at] + words + contents[at + 24 :], "<u1")
+    parts["roots.kind"][2] = kind
+    (row,) = open_snapshot(heap.write(tmp_path / "l.gosnap", parts)).suspects().rows
+    sentence = f"Its length is {length:,}, its capacity {capacity:,}."
+    assert (sentence in row["evidence"]) == said
+    assert said or not any("length" in s for s in row["evidence"])
 
 
 def test_nothing_stands_out_of_a_small_heap(tmp_path: Path) -> None:

@@ -73,10 +73,25 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
 
 
 def open_snapshot(path: str) -> "Snapshot":
-    """Open a file for a process that does nothing else."""
+    """Open a file for a process that does nothing else; GosnapError for a process in its place."""
     from gosnap.heap.snapshot import open_snapshot as open_file
 
+    if path.isascii() and path.isdecimal() and not Path(path).exists():
+        _is_process(path)
     return open_file(path, alone=True)
+
+
+def _is_process(pid: str) -> None:
+    from gosnap.errors import GosnapError
+
+    if Path(f"/proc/{pid[:20]}").is_dir():
+        raise GosnapError(
+            f"{pid} is a process, and this reads a snapshot of one", f"take it first: `gosnap capture {pid}`"
+        )
+    raise GosnapError(
+        f"{pid}: no file, and no process of that number",
+        "give the path of a .gosnap file; `gosnap ps` lists the Go processes that run here",
+    )
 
 
 def emit(options: argparse.Namespace, view: "View", render: Renderer) -> None:

@@ -8,7 +8,10 @@ from gosnap.commands import common
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_snapshot(parser)
     parser.add_argument(
-        "--under", metavar="ADDR", type=address, help="what the object at this address holds (0xc000123400)"
+        "--under",
+        metavar="ADDR",
+        type=place,
+        help="what the object at this address holds (0xc000123400), or a package variable (main.sessions)",
     )
     parser.add_argument(
         "--by",
@@ -21,8 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_output(parser)
 
 
-def address(text: str) -> int:
-    value = int(text, 0)
+def place(text: str) -> int | str:
+    """An address, or else a name."""
+    try:
+        value = int(text, 0)
+    except ValueError:
+        return text
     if not 0 <= value < 1 << 64:
         raise argparse.ArgumentTypeError("not an address")
     return value

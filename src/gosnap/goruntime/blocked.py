@@ -87,6 +87,29 @@ def read_waits(program: GoProgram, goroutines: Goroutines, stacks: list[Stack]) 
     return out
 
 
+def values_to_send(program: GoProgram, goroutines: Goroutines) -> list[tuple[int, int]]:
+    """(address, runtime type) of what goroutines that block in a send want to send: sudog.elem, of the type
+    hchan.elemtype (runtime/chan.go). In a select what sends is not told from what receives."""
+    lay = program.layouts
+    elem, channel = lay.need("runtime.sudog", "elem").offset, lay.need("runtime.sudog", "c").offset
+    of = lay.find("runtime.hchan", "elemtype")
+    out: list[tuple[int, int]] = []
+    if of is None:
+        return out
+    for row in np.flatnonzero(np.isin(goroutines.status, (WAITING, LEAKED))).tolist():
+        first = int(goroutines["waiting"][row])
+        if not first or goroutines.reason(row) != "chan send":
+            continue
+        try:
+            value, c = program.space.u64(first + elem), program.space.u64(first + channel)
+            type_ = program.space.u64(c + of.offset) if c else 0
+        except ReadError:
+            continue
+        if value and type_:
+            out.append((value, type_))
+    return out
+
+
 def _in_sync(stack: Stack) -> bool:
     return any(f.function.name.startswith("sync.(*") for f in stack.frames[:8])
 

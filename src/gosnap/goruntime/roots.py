@@ -6,6 +6,7 @@ bss; finalizers, cleanups and weak handles of objects; the queues of finalizers 
 stacks.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gosnap.errors import ReadError
+from gosnap.goruntime.blocked import values_to_send
 from gosnap.goruntime.functions import Functions
 from gosnap.goruntime.goroutines import Goroutines, read_goroutines
 from gosnap.goruntime.masks import pointer_words
@@ -42,11 +44,18 @@ class RootKind(IntEnum):
     """Finalizers and cleanups that wait to be run."""
 
 
+class QueueKind(IntEnum):
+    """What waits in a queue to be called."""
+
+    FINALIZER = 0
+    CLEANUP = 1
+
+
 @dataclass
 class Roots:
     """One row per root: the address of the word (0: none), its value, what it is, and of what: for STACK and
-    CONSERVATIVE a row of ``goroutines``, with the frame's row in ``frame`` and the slot's kind in
-    ``slot``."""
+    CONSERVATIVE a row of ``goroutines``, with the frame's row in ``frame`` and the slot's kind in ``slot``;
+    for QUEUE the number of the call that waits, from 1 on, with a ``QueueKind`` in ``slot``."""
 
     address: U64
     value: U64
@@ -60,6 +69,10 @@ class Roots:
     specials: Specials
     finalized: U64
     """Objects with a finalizer: what they refer to is alive, they themselves need not be."""
+    typed: U64
+    """(n, 2): where a value is that the runtime knows the type of, and its runtime type: a pointer to an
+    object that waits for its finalizer, what a goroutine wants to send. 0 for a func value that waits to be
+    called."""
 
     def __len__(self) -> int:
         return len(self.value)
@@ -74,10 +87,18 @@ class _Columns:
     def __init__(self) -> None:
         self.parts: list[tuple[U64, U64, int]] = []
         self.rows: list[tuple[int, ...]] = []
+        self.typed: list[tuple[int, int]] = []
+        self._calls = 0
 
     def add(self, value: int, kind: RootKind, owner: int = 0) -> None:
         """A word that lies nowhere in particular."""
         self.rows.append((0, value, kind, owner, 0, 0))
+
+    def call(self, address: int, words: list[int], kind: QueueKind, functions: int = 1) -> None:
+        """A call that waits in a queue; the first of its words are func values."""
+        self._calls += 1
+        self.typed += [(address + 8 * i, 0) for i in range(min(functions, len(words)))]
+        self.rows += [(0, word, RootKind.QUEUE, self._calls, 0, kind) for word in words if word]
 
     def extend(self, address: U64, value: U64, kind: RootKind) -> None:
         """Words by the column."""
@@ -129,6 +150,7 @@ def read_roots(program: GoProgram, spans: Spans) -> Roots:
         traces=read_traces(functions, goroutines, stacks),
         specials=specials,
         finalized=finalized,
+        typed=np.array(out.typed + values_to_send(program, goroutines), np.uint64).reshape(-1, 2),
     )
 
 
@@ -157,12 +179,23 @@ def _specials(program: GoProgram, specials: Specials, out: _Columns) -> U64:
 
 
 def _finalizer_queue(program: GoProgram, out: _Columns) -> None:
-    """runtime.allfin: blocks of finalizers that wait to be run (runtime/mfinal.go)."""
-    for struct in ("runtime.finBlock", "runtime.finblock"):
-        if program.layouts.has(struct):
-            first = program.global_uint("runtime.allfin", 8) or 0
-            _blocks(program, first, _Block(struct, "cnt", "fin", "runtime.finalizer"), out)
-            return
+    """runtime.allfin: blocks of finalizers that wait to be run (runtime/mfinal.go).
+
+    A record has the object in ``arg``, and in ``ot`` the type of the pointer to it. Go 1.24 queues cleanups
+    here too, which have neither (runtime/mheap.go freeSpecial).
+    """
+    lay = program.layouts
+    struct = next((n for n in ("runtime.finBlock", "runtime.finblock") if lay.has(n)), None)
+    if struct is None:
+        return
+    arg, of = (lay.find("runtime.finalizer", name) for name in ("arg", "ot"))
+    first = program.global_uint("runtime.allfin", 8) or 0
+    for address, words in _blocks(program, first, _Block(struct, "cnt", "fin", "runtime.finalizer")):
+        known = arg is not None and of is not None and max(arg.offset, of.offset) < 8 * len(words)
+        type_ = words[of.offset // 8] if known and of is not None else 0
+        if type_ and arg is not None:
+            out.typed.append((address + arg.offset, type_))
+        out.call(address, words, QueueKind.CLEANUP if known and not type_ else QueueKind.FINALIZER)
 
 
 def _cleanup_queue(program: GoProgram, out: _Columns) -> None:
@@ -172,7 +205,9 @@ def _cleanup_queue(program: GoProgram, out: _Columns) -> None:
     if first and program.layouts.has("runtime.cleanupBlock"):
         # a block held addresses of closures before Go 1.26, whole calls since
         block = _Block("runtime.cleanupBlock", "n", "cleanups", "runtime.cleanupFn")
-        _blocks(program, first, block, out)
+        for address, words in _blocks(program, first, block):
+            # an adapter comes before the function then
+            out.call(address, words, QueueKind.CLEANUP, functions=2 if len(words) > 1 else 1)
 
 
 @dataclass(frozen=True)
@@ -185,7 +220,8 @@ class _Block:
     item: str
 
 
-def _blocks(program: GoProgram, address: int, block: _Block, out: _Columns) -> None:
+def _blocks(program: GoProgram, address: int, block: _Block) -> Iterator[tuple[int, list[int]]]:
+    """(address, words) of each item."""
     lay = program.layouts
     header = "cleanupBlockHeader."
     count = lay.find(block.struct, block.count) or lay.find(block.struct, header + block.count)
@@ -197,12 +233,12 @@ def _blocks(program: GoProgram, address: int, block: _Block, out: _Columns) -> N
     for _ in range(_MAX_BLOCKS):
         if not address:
             return
+        first = address + items.offset
         try:
             used = min(program.read_uint(address + count.offset, 4), items.size // size)
-            raw = program.space.read(address + items.offset, used * size)
+            raw = program.space.read(first, used * size)
             address = program.space.u64(address + link.offset)
         except ReadError:
             return
-        for word in np.frombuffer(raw, "<u8").tolist():
-            if word:
-                out.add(word, RootKind.QUEUE)
+        for i in range(used):
+            yield first + i * size, np.frombuffer(raw, "<u8", size // 8, i * size).tolist()

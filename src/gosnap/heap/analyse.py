@@ -24,6 +24,7 @@ from gosnap.goruntime.spans import Spans, build_heap, enumerate_objects, kernel_
 from gosnap.heap.objtypes import TypeRow, name_rows, runtime_types, type_objects
 from gosnap.heap.ownership import Ownership, find_ownership
 from gosnap.heap.roles import GARBAGE, ROLE_SHIFT, ROW_MASK, Role
+from gosnap.heap.stackmaps import type_parts
 from gosnap.target.space import AddressSpace
 
 if TYPE_CHECKING:
@@ -123,8 +124,10 @@ def analyse(
     # two walks over the same graph, which need nothing of each other
     with ThreadPoolExecutor(1, thread_name_prefix="gosnap-owners") as pool:
         owning = pool.submit(_owners, program, heap, roots, spans, (degree, targets))
-        otype = type_objects(program, heap, rtypes, names)
+        otype = type_objects(program, heap, rtypes, names, None if roots is None else roots.typed)
         _name_arrays(program, heap, spans, otype)
+        steps = [np.frombuffer(memoryview(p.steps), np.uint16) for p in parts]
+        type_parts(program, spans, otype, degree, (targets, steps))
         clock.done("types")
         owners, owners_us = owning.result()
     clock.timings["reach"] = owners_us
@@ -147,7 +150,7 @@ def analyse(
         rows=rows,
         owners=owners,
         slots=names,
-        steps=[np.frombuffer(memoryview(p.steps), np.uint16) for p in parts],
+        steps=steps,
         far=_far(parts),
         conservative=sum(p.conservative for p in parts),
         unpublished=sum(p.unpublished for p in parts),

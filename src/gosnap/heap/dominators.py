@@ -25,20 +25,21 @@ BY = ("object", "type", "package", "root", "goroutine", "global")
 
 
 def dominators_view(
-    snapshot: "Snapshot", *, under: int | None = None, by: str = "object", top: int | None = 20
+    snapshot: "Snapshot", *, under: int | str | None = None, by: str = "object", top: int | None = 20
 ) -> View:
     """What retains most, the largest first; ``by``: one of BY.
 
-    By object: objects that nothing but roots dominates, or that the object at the address ``under`` does. By
-    type or package: all live objects of a type, or of the types of a package, as a set. By root: all
-    variables of a package, all goroutines, finalizers, and so on; by global and goroutine: each variable and
-    each goroutine. A set retains what could not be reached without all of it.
+    By object: objects that nothing but roots dominates, or that ``under`` does: the object or the package
+    variable at an address, or the variable of a name. By type or package: all live objects of a type, or of
+    the types of a package, as a set. By root: all variables of a package, all goroutines, finalizers, and so
+    on; by global and goroutine: each variable and each goroutine. A set retains what could not be reached
+    without all of it.
 
     Rows: object (address; of a variable for a global; "" for other sets), type, name (what holds it, or what
     it is), shallow_bytes (an object's slot, a variable, a stack; the objects of a type), retained_bytes,
     retained_objects, and below, how many nodes it dominates immediately (0 for types and packages). Totals:
     objects, bytes: of all live objects, or of those that ``under`` retains. GosnapError if there is no live
-    object at ``under``.
+    object and no variable at ``under``.
     """
     if by not in BY:
         raise GosnapError(f"cannot group by {by!r}", f"one of {', '.join(BY)}")
@@ -64,20 +65,14 @@ def _chosen(nodes: I64, size: I64, top: int | None) -> I64:
 
 
 def _objects(
-    snapshot: "Snapshot", tree: Tree, under: int | None, totals: dict[str, int], top: int | None
+    snapshot: "Snapshot", tree: Tree, under: int | str | None, totals: dict[str, int], top: int | None
 ) -> tuple[list[Row], dict[str, int]]:
     columns = tree.columns
     if under is None:
         idom = tree.idom[: tree.objects]
         nodes = np.flatnonzero((idom >= tree.objects) & (idom != np.uint32(NONE)))
     else:
-        parent = columns.at(under)
-        if parent < 0 or not tree.live[parent]:
-            what = "no object" if parent < 0 else "garbage"
-            raise GosnapError(
-                f"{snapshot.path}: {what} at {under:#x}",
-                "`gosnap dominators FILE` lists addresses to begin with",
-            )
+        parent = _node(snapshot, tree, under)
         totals["bytes"], totals["objects"] = tree.retained_of(parent)
         nodes = tree.children(parent)
     size, number = tree.retained(nodes)
@@ -96,6 +91,32 @@ def _objects(
             }
         )
     return rows, _left(rows, len(nodes), int(size.sum()), int(number.sum()))
+
+
+def _node(snapshot: "Snapshot", tree: Tree, under: int | str) -> int:
+    """The object or the variable that is asked for."""
+    if isinstance(under, int):
+        index = tree.columns.at(under)
+        if index >= 0 and tree.live[index]:
+            return index
+        what, hint = f"{'no object' if index < 0 else 'garbage'} at {under:#x}", ""
+    else:
+        what, hint = f"no variable {under!r} that holds anything", " --by global"
+    for group in np.flatnonzero(tree.group_kind == GroupKind.GLOBAL).tolist():
+        ref = int(tree.group_ref[group])
+        if ref == NONE:
+            continue
+        if isinstance(under, str):
+            found = tree.global_name(ref) == under.removeprefix("global ")
+        else:
+            begin = tree.global_address(ref)
+            found = begin <= under < begin + max(tree.columns.global_type(ref)[1], 1)
+        if found:
+            return group + tree.objects
+    raise GosnapError(
+        f"{snapshot.path}: {what}",
+        f"`gosnap dominators FILE{hint}` lists {'variables' if hint else 'addresses'}",
+    )
 
 
 def _left(rows: list[Row], count: int, size: int, number: int) -> dict[str, int]:

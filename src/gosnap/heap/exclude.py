@@ -1,5 +1,7 @@
 """References that a person does not want to be followed: --exclude TYPE.field."""
 
+import difflib
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,8 +11,10 @@ from gosnap.goruntime.maptypes import field_index
 from gosnap.heap.groups import NONE, GroupKind
 from gosnap.heap.labels import Labels, words_of_edges
 from gosnap.heap.tree import Tree
+from gosnap.heap.typenames import without_directories
 
 I64 = npt.NDArray[np.int64]
+_FORM = "write it as TYPE.field, 'main.Node.prev' say"
 _DEEPEST = 32
 _MOST_PLACES = 4096
 """Places of a field in one type that are looked for: in arrays of structures there could be any number."""
@@ -31,13 +35,39 @@ def exclude(
 def _exclude(tree: Tree, labels: Labels, columns: tuple[I64, npt.NDArray[np.uint32]], name: str) -> int:
     types = labels.types
     type_name, _, field_name = name.rpartition(".")
-    row = types.type_by_name(type_name) if type_name else None
-    field = field_index(types, row, field_name) if row is not None else -1
-    if row is None or field < 0:
-        what = f"no type {type_name!r}" if row is None else f"no field {field_name!r} in {type_name}"
-        raise GosnapError(f"--exclude {name}: {what}", "write it as TYPE.field, 'main.Node.prev' say")
+    row = _type(labels, name, type_name)
+    field = field_index(types, row, field_name)
+    if field < 0:
+        fields = [
+            types.field_name[i] for i in range(int(types.field_start[row]), int(types.field_start[row + 1]))
+        ]
+        raise GosnapError(
+            f"--exclude {name}: no field {field_name!r} in {types.name[row]}",
+            _meant(difflib.get_close_matches(field_name, fields, 3, 0.5)) or _FORM,
+        )
     places = _Places(labels, row, field)
     return _in_objects(tree, places, columns[1]) + _in_variables(tree, places, columns)
+
+
+def _type(labels: Labels, asked: str, name: str) -> int:
+    """The row of a type, whose import path's directories may be left out; GosnapError where there is none, or
+    more than one."""
+    types = labels.types
+    row = types.type_by_name(name) if name else None
+    if row is not None:
+        return row
+    names = [n for n in types.name if n] if name else []
+    short = sorted({n for n in names if without_directories(n) == name})
+    if len(short) == 1:
+        return types.type_by_name(short[0]) or 0
+    found = short[:3] or difflib.get_close_matches(name, [without_directories(n) for n in names], 3, 0.7)
+    raise GosnapError(
+        f"--exclude {asked}: {'more than one' if short else 'no'} type {name!r}", _meant(found) or _FORM
+    )
+
+
+def _meant(found: list[str]) -> str:
+    return "did you mean " + " or ".join(repr(n) for n in found) + "?" if found else ""
 
 
 class _Places:

@@ -13,6 +13,8 @@ from gosnap.heap import schema
 from gosnap.heap.columns import Columns
 from gosnap.heap.typenames import is_standard
 
+_BOTTOM = "runtime.goexit"
+"""What every goroutine's function returns to."""
 Frame = dict[str, Any]
 """function, file and line."""
 
@@ -159,12 +161,15 @@ class GoTable:
         )
 
     def where(self, trace: int) -> str:
-        """The function of a trace that a person would look at: the innermost that is no library's."""
+        """The function of a trace that a person would look at: the innermost that is no library's, else the
+        one that the goroutine began with."""
         frames = self.frames(trace)
         for frame in frames:
             if not is_standard(frame["function"]):
                 return str(frame["function"])
-        return str(frames[-1]["function"]) if frames else "(no frames)"
+        lines = [self.answers["lines"][i] for i in self.answers["traces"][trace]]
+        own = [f for f, line in zip(frames, lines, strict=True) if line[0] != _BOTTOM and not line[3]]
+        return str((own or frames)[-1]["function"]) if frames else "(no frames)"
 
     def is_system(self, trace: int) -> bool:
         """Whether a trace is of the runtime's own goroutines (runtime.isSystemGoroutine): those that it

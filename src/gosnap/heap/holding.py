@@ -91,9 +91,14 @@ def _by_type(tree: Tree, objects: I64, sizes: I64, retained: I64) -> list[tuple[
     return sorted(out, key=lambda row: (-row[3], row[0]))
 
 
-def mix_of(tree: Tree, node: int) -> list[Mix]:
-    """All that a node retains, by type, the most bytes first."""
-    objects = objects_below(tree, node)
+def mix_of(tree: Tree, node: int, others: I64 | None = None) -> list[Mix]:
+    """All that a node, and further ones, retain, by type, the most bytes first."""
+    if others is None or not len(others):
+        objects = objects_below(tree, node)
+    else:
+        mark = np.zeros(tree.nodes, np.uint8)
+        mark_below(tree.idom, np.unique([node, *others.tolist()]).astype(np.uint32), mark)
+        objects = np.flatnonzero(mark[: tree.objects])
     sizes = tree.columns.elemsize[tree.columns.span_of(objects)].astype(np.int64)
     rows = _by_type(tree, objects, sizes, sizes)
     return [Mix(name, n, size) for name, n, size, _ in rows]

@@ -28,7 +28,7 @@ from gosnap.heap.typenames import object_kind, object_name
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
-KIND_INTERFACE, KIND_MAP, KIND_CHAN, KIND_POINTER, KIND_STRUCT = 20, 21, 18, 22, 25
+KIND_FUNC, KIND_INTERFACE, KIND_MAP, KIND_CHAN, KIND_POINTER, KIND_STRUCT = 19, 20, 21, 18, 22, 25
 # the kernel's own kinds
 KIND_VEC = 27  # a pointer and, in the next word, how many values it points at
 KIND_NODE = 28  # elem if the first byte is not 0, else part
@@ -71,6 +71,7 @@ def kernel_types(types: TypeTable) -> KernelTypes:
     )
     for row in np.flatnonzero(types.kind == KIND_MAP).tolist():
         _map_parts(types, kt, row)
+    _bucket_owners(types, kt)
     for row in np.flatnonzero(types.kind == KIND_CHAN).tolist():
         impl = int(types.impl[row])
         if impl and not kt.owner[impl]:
@@ -134,6 +135,16 @@ def _map_parts(types: TypeTable, kt: KernelTypes, row: int) -> None:
             kt.owner[part], kt.owner_role[part] = row, role
 
 
+def _bucket_owners(types: TypeTable, kt: KernelTypes) -> None:
+    """What malloc headers call the buckets or groups of maps (cmd/compile/internal/reflectdata/map.go); the
+    table of types has them beside those that the maps' own structures name."""
+    for prefix in ("map.bucket[", "noalg.map.bucket[", "map.group[", "noalg.map.group["):
+        for row in types.rows_with_prefix(prefix):
+            owner = types.type_by_name("map[" + types.name[row].removeprefix(prefix))
+            if owner is not None and types.kind[owner] == KIND_MAP and not kt.owner[row]:
+                kt.owner[row], kt.owner_role[row] = owner, Role.MAP_BUCKETS
+
+
 def _captures(closures: Closures, types: TypeTable) -> tuple[I64, I64, I32]:
     """Captured variables as CSR (start, offset, type).
 
@@ -165,10 +176,14 @@ def _captures(closures: Closures, types: TypeTable) -> tuple[I64, I64, I32]:
 
 
 def type_objects(
-    program: GoProgram, heap: Heap, rtypes: RuntimeTypes, slots: SlotNames | None = None
+    program: GoProgram,
+    heap: Heap,
+    rtypes: RuntimeTypes,
+    slots: SlotNames | None = None,
+    typed: npt.NDArray[np.uint64] | None = None,
 ) -> npt.NDArray[np.uint32]:
-    """Run the propagation, from variables and from what is known of stacks. Returns one u32 per object (see
-    ``roles``)."""
+    """Run the propagation, from variables, from what is known of stacks, and from values that the runtime
+    knows the types of (``Roots.typed``). Returns one u32 per object (see ``roles``)."""
     types = program.types
     kt = kernel_types(types)
     lay = program.layouts
@@ -219,8 +234,27 @@ def type_objects(
     rows = np.ascontiguousarray(globals_.type, np.int32)
     if slots is not None:
         address, rows = np.concatenate([address, slots.address]), np.concatenate([rows, slots.type])
-    propagation.run(address, rows, out)
+    if typed is not None and len(typed):
+        row_of = _rows_of_rtypes(types, typed[:, 1] - np.uint64(program.modules[0].types))
+        functions = np.flatnonzero(types.kind == KIND_FUNC)
+        # of a func value's type nothing but that is asked
+        row_of[typed[:, 1] == 0] = functions[0] if len(functions) else 0
+        known = row_of > 0
+        address = np.concatenate([address, typed[known, 0]])
+        rows = np.concatenate([rows, row_of[known]])
+    propagation.run(np.ascontiguousarray(address), np.ascontiguousarray(rows), out)
     return out
+
+
+def _rows_of_rtypes(types: TypeTable, offset: npt.NDArray[np.uint64]) -> I32:
+    """The row of each runtime type, by its offset from moduledata.types; 0 where the table has none."""
+    rows = np.flatnonzero(types.rtype >= 0)
+    rows = rows[np.argsort(types.rtype[rows], kind="stable")]
+    if not len(rows):
+        return np.zeros(len(offset), np.int32)
+    known = types.rtype[rows].astype(np.uint64)
+    at = np.minimum(np.searchsorted(known, offset), len(rows) - 1)
+    return np.where(known[at] == offset, rows[at], 0).astype(np.int32)
 
 
 def runtime_types(program: GoProgram, space: Space) -> RuntimeTypes:

@@ -1,7 +1,6 @@
 """Why objects are alive: shortest paths from the roots, of one object, or merged of all objects of a type."""
 
 import difflib
-import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +16,7 @@ from gosnap.heap.mergedpaths import Sums, merge_paths, merged_row
 from gosnap.heap.pathsearch import Search
 from gosnap.heap.steps import Steps
 from gosnap.heap.tree import Tree
+from gosnap.heap.typenames import without_directories
 from gosnap.heap.views import Row, View
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ _ENDS = 40
 """Steps of a long path that are shown at each end."""
 _RUN = 6
 """Steps through objects of one type from which on they become one."""
-_DIRECTORIES = re.compile(r"[\w.~-]+(?:/[\w.~-]+)*/")
 
 
 def paths_view(
@@ -248,7 +247,7 @@ def _objects_of(snapshot: "Snapshot", tree: Tree, name: str) -> I64:
         short = {
             n
             for n, t in zip(table["name"], table["typed"], strict=True)
-            if t and _DIRECTORIES.sub("", n) == name
+            if t and without_directories(n) == name
         }
         if len(short) == 1:
             return _objects_of(snapshot, tree, short.pop())

@@ -6,9 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from gosnap.goruntime.maptypes import map_parts
+from gosnap.goruntime.roots import QueueKind, RootKind
 from gosnap.heap.holding import Items, Mix, held_by, items_of, mix_of, objects_below
 from gosnap.heap.labels import SLICE, STRING, Labels, words_of
+from gosnap.heap.lengths import slice_length
+from gosnap.heap.linked import in_a_row
 from gosnap.heap.roles import ROLE_SHIFT, ROW_MASK, Role
+from gosnap.heap.stackmaps import entries_on_stack
 from gosnap.heap.tree import Tree
 from gosnap.heap.whereabouts import Whereabouts
 
@@ -30,9 +34,10 @@ _PINNED_LEAST = 1024
 @dataclass
 class Found:
     """``pattern``: its name, or "". ``items``: how many entries, elements, nodes or goroutines there are;
-    ``items_type``: of what type. ``shape``: map, slice or channel, "" for none of them. ``capacity``: how
-    many there is room for, where that is known. ``used_bytes``: of a sample of arrays (``sample_bytes``),
-    what the slices and strings into them can see. ``entries``: of all maps, if it holds maps."""
+    ``items_type``: of what type. ``shape``: map, slice or channel, "nodes" for a tree of like objects, "" for
+    none of them. ``capacity``: how many there is room for, where that is known. ``used_bytes``: of a sample
+    of arrays (``sample_bytes``), what the slices and strings into them can see. ``entries``: of all maps, if
+    it holds maps. ``waiting``: finalizers and cleanups in a queue, where the snapshot counts them."""
 
     pattern: str = ""
     items: int = 0
@@ -44,16 +49,18 @@ class Found:
     used_bytes: int = 0
     sample_bytes: int = 0
     entries: int = 0
+    waiting: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
 class Known:
-    """What the search knows already: a pattern, or "", how many nodes of a list begin here, and further nodes
-    of the same place."""
+    """What the search knows already: a pattern, or "", how many nodes of a list begin here, further nodes of
+    the same place, and all the objects that it is, where they are of one type."""
 
     pattern: str = ""
     chain: int = 0
     others: tuple[int, ...] = ()
+    members: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def classify(tree: Tree, labels: Labels, where: Whereabouts, node: int, known: Known) -> Found:
@@ -66,8 +73,10 @@ def classify(tree: Tree, labels: Labels, where: Whereabouts, node: int, known: K
         found.items = sum(i.count for i in found.holds)
         found.mix = _sum_mix([mix_of(tree, v) for v in nodes])
         return found
-    found.mix = mix_of(tree, node)
-    if given in ("goroutines", "shared"):
+    found.mix = mix_of(tree, node, known.members)
+    if len(known.members):
+        found.items, found.items_type = len(known.members), tree.columns.type_name(node)
+    if given in ("goroutines", "shared") or len(known.members):
         return found
     found.holds = items_of(tree, node)
     if found.holds:
@@ -80,6 +89,8 @@ def classify(tree: Tree, labels: Labels, where: Whereabouts, node: int, known: K
     if node < n:
         _container(tree, labels, where, node, found)
     found.pattern = found.pattern or _by_way(where, found) or ("map" if found.entries >= _MANY else "")
+    if not found.pattern and found.holds:
+        _nodes(tree, node, found)
     special = _special(where, found)
     if special:
         found.pattern = special
@@ -88,9 +99,28 @@ def classify(tree: Tree, labels: Labels, where: Whereabouts, node: int, known: K
             held = [m for m in found.mix if not m.type.startswith(("sync.", "[]sync.", "[]interface"))]
             found.holds = [Items(m.type, m.count, m.size, m.size) for m in held]
             found.items, found.shape = sum(m.count for m in held[:1]), ""
+        elif special == "finalizers":
+            found.waiting = _waiting(tree)
+            found.items = sum(found.waiting) or found.items
     elif _pins(tree, labels, node, found) and found.pattern in ("map", "slice", "strings", "buffers", ""):
         found.pattern = "subslice"
     return found
+
+
+def _nodes(tree: Tree, node: int, found: Found) -> None:
+    """Objects of one type that hold each other: in a row, or as a tree of which this is the first."""
+    types, name = tree.columns.types, found.holds[0].type
+    held = held_by(tree, node)
+    keys = [k for k in np.unique(types[held]).tolist() if k and tree.columns.key_name(k) == name]
+    members = held[np.isin(types[held], keys)]
+    own = node < tree.objects and int(types[node]) in keys
+    if own:
+        members = np.union1d(members, [node])
+    total = next((m.count for m in found.mix if m.type == name), 0)
+    if in_a_row(tree.columns, np.sort(members)):
+        found.pattern, found.items, found.items_type = "list", len(members), name
+    elif own and total > len(members):
+        found.shape, found.items, found.items_type = "nodes", total, name
 
 
 def _entries(tree: Tree, labels: Labels, node: int, found: Found) -> int:
@@ -137,7 +167,7 @@ def _container(tree: Tree, labels: Labels, where: Whereabouts, node: int, found:
     if role in _MAP_ROLES:
         _map(tree, labels, where, node, found)
     elif role in (Role.CHAN, Role.CHAN_BUF):
-        _channel(tree, labels, where, found)
+        _channel(tree, labels, where, node, found)
     elif found.pattern == "list":
         return
     elif role is Role.ARRAY:
@@ -150,27 +180,33 @@ def _map(tree: Tree, labels: Labels, where: Whereabouts, node: int, found: Found
     columns = tree.columns
     header = next((v for v in reversed(where.nodes) if _role(tree, v) is Role.MAP), -1)
     found.pattern = found.shape = "map"
-    if header < 0:
-        return
-    # hmap.count and Map.used are the first word of either
-    used = labels.contents.word(columns.address(header))
+    if header >= 0:
+        # hmap.count and Map.used are the first word of either
+        used = labels.contents.word(columns.address(header))
+    else:
+        # on a stack; what it leads to is the first object
+        header = where.nodes[0] if where.nodes else node
+        used = entries_on_stack(tree, labels, header) if _role(tree, header) in _PARTS else None
     row = _row(tree, labels, header)
     part = map_parts(labels.types, row).buckets
     size = int(labels.types.size[part]) if part else 0
     storage = _storage(tree, header)
     if used is None or not size:
         return
-    found.items = used
-    found.items_type = labels.types.name[row]
-    found.capacity = storage // size * 8
+    capacity = storage // size * 8
+    if used > capacity:  # where a header was on a stack
+        return
+    found.items, found.items_type, found.capacity = used, labels.types.name[row], capacity
     kept = tree.retained_of(node)[0]
     if found.capacity >= 4 * used and storage * 2 >= kept:
         found.pattern = "emptied-map"
 
 
 def _storage(tree: Tree, header: int) -> int:
-    """Bytes of a map's own buckets or groups: what its header leads to without leaving its insides."""
-    size = 0
+    """Bytes of a map's own buckets or groups: what its header, or its directory, leads to without leaving its
+    insides."""
+    own = _role(tree, header) in (Role.MAP_BUCKETS, Role.MAP_OVERFLOW)
+    size = tree.columns.size(header) if own else 0
     frontier = np.array([header], np.int64)
     for _ in range(_LEVELS):
         mark = np.zeros(tree.nodes + 1, bool)
@@ -178,14 +214,15 @@ def _storage(tree: Tree, header: int) -> int:
         below = np.flatnonzero(mark[np.minimum(tree.idom[: tree.objects], tree.nodes)])
         roles = tree.columns.types[below] >> np.uint32(ROLE_SHIFT)
         frontier = below[np.isin(roles, _PARTS)]
-        own = below[np.isin(roles, (Role.MAP_BUCKETS, Role.MAP_OVERFLOW))]
-        size += int(tree.columns.elemsize[tree.columns.span_of(own)].sum())
+        counted = below[np.isin(roles, (Role.MAP_BUCKETS, Role.MAP_OVERFLOW))]
+        size += int(tree.columns.elemsize[tree.columns.span_of(counted)].sum())
         if not len(frontier):
             break
     return size
 
 
-def _channel(tree: Tree, labels: Labels, where: Whereabouts, found: Found) -> None:
+def _channel(tree: Tree, labels: Labels, where: Whereabouts, node: int, found: Found) -> None:
+    """A channel fills up if what is in it, and not the room for more, is most of what it keeps."""
     found.pattern = found.shape = "channel"
     for v in reversed(where.nodes):
         if _role(tree, v) is Role.CHAN:
@@ -193,12 +230,23 @@ def _channel(tree: Tree, labels: Labels, where: Whereabouts, found: Found) -> No
             # hchan: qcount, dataqsiz (runtime/chan.go)
             count, room = labels.contents.word(address), labels.contents.word(address + 8)
             found.items, found.capacity = count or 0, room or 0
+            if count is not None and room and count <= room:
+                storage = max(_chan_buffers(tree, v), default=0)
+                if 2 * storage * (room - count) > room * tree.retained_of(node)[0]:
+                    found.pattern = ""
             return
+
+
+def _chan_buffers(tree: Tree, channel: int) -> list[int]:
+    """Bytes of the buffer of a channel, where that is an object of its own."""
+    start, count = tree.columns.edges_of(channel)
+    held = tree.columns.references[1][start : start + count].tolist()
+    return [tree.columns.size(v) for v in held if _role(tree, v) is Role.CHAN_BUF]
 
 
 def _slice(tree: Tree, labels: Labels, where: Whereabouts, elem: str, found: Found) -> None:
     found.pattern = found.shape = "slice"
-    length = _length(tree, labels, where)
+    length = slice_length(tree, labels, where.nodes)
     if length is not None:
         found.items, found.capacity = length
         found.items_type = elem
@@ -208,35 +256,6 @@ def _slice(tree: Tree, labels: Labels, where: Whereabouts, elem: str, found: Fou
         found.pattern = "strings"
     if any("strings.Builder" in t for t in where.through) or _held_by(tree, labels, where, "strings.Builder"):
         found.pattern = "strings"
-
-
-def _length(tree: Tree, labels: Labels, where: Whereabouts) -> tuple[int, int] | None:
-    """(len, cap) of the slice variable that refers to the last object of the way."""
-    if len(where.nodes) < 2:
-        return _root_length(tree, labels, where)
-    holder, inner = where.nodes[-2:]
-    target = tree.columns.references[1]
-    start, count = tree.columns.edges_of(holder)
-    words = words_of(tree.columns, holder)
-    for i in range(count):
-        if int(target[start + i]) == inner:
-            place = labels.place(holder, int(words[i]))
-            if place.row and int(labels.types.kind[place.row]) == SLICE:
-                address = tree.columns.address(holder) + place.at
-                length, cap = labels.contents.word(address + 8), labels.contents.word(address + 16)
-                return (length, cap) if length is not None and cap is not None else None
-    return None
-
-
-def _root_length(tree: Tree, labels: Labels, where: Whereabouts) -> tuple[int, int] | None:
-    columns = tree.columns
-    roots = np.flatnonzero(columns.root_column("object", "<i8") == (where.nodes[0] if where.nodes else -1))
-    for root in roots.tolist():
-        address = int(columns.root_column("address", "<u8")[root])
-        length, cap = labels.contents.word(address + 8), labels.contents.word(address + 16)
-        if address and length is not None and cap is not None and length <= cap < 1 << 47:
-            return length, cap
-    return None
 
 
 def _held_by(tree: Tree, labels: Labels, where: Whereabouts, name: str) -> bool:
@@ -296,6 +315,15 @@ def _special(where: Whereabouts, found: Found) -> str:
     if any(t.startswith(("net/http.Request", "net/http.Response", "net/http.body")) for t in names):
         return "http"
     return ""
+
+
+def _waiting(tree: Tree) -> tuple[int, int]:
+    """(finalizers, cleanups) that wait to be run; (0, 0) where a snapshot does not number them."""
+    columns = tree.columns
+    queued = columns.root_column("kind", "|u1") == RootKind.QUEUE
+    number, kind = (columns.root_column(name, t)[queued] for name, t in (("owner", "<u4"), ("slot", "|u1")))
+    first, second = (len(np.unique(number[(kind == k) & (number > 0)])) for k in QueueKind)
+    return first, second
 
 
 def _pins(tree: Tree, labels: Labels, node: int, found: Found) -> bool:

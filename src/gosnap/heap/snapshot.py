@@ -103,9 +103,9 @@ class Snapshot:
         }
         return self._view("spans", table["totals"], rows, left, extra)
 
-    def dominators(self, under: int | None = None, by: str = "object", top: int | None = 20) -> View:
-        """What retains most: objects that only roots dominate, or that the object at an address does; or
-        sets: ``by`` type, package, root, goroutine or global."""
+    def dominators(self, under: int | str | None = None, by: str = "object", top: int | None = 20) -> View:
+        """What retains most: objects that only roots dominate, or that the object or variable at an address,
+        or the variable of a name, does; or sets: ``by`` type, package, root, goroutine or global."""
         from gosnap.heap.dominators import dominators_view
 
         return dominators_view(self, under=under, by=by, top=top)

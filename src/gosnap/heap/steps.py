@@ -23,6 +23,7 @@ class Steps:
     def __init__(self, tree: Tree, labels: Labels) -> None:
         self._tree = tree
         self._labels = labels
+        self._traces: dict[int, tuple[list[str], str]] = {}
 
     @property
     def _columns(self) -> Columns:
@@ -57,8 +58,11 @@ class Steps:
 
     def root_field(self, group: int, index: int) -> str:
         """The field of a variable, ".cache", that holds an object, as for any index; "" for a plain variable
-        and for other roots."""
+        and for other roots. Of a goroutine the function that holds it, with the variable's name, where that
+        is not the one that the goroutine is said to be in."""
         ref = int(self._tree.group_ref[group])
+        if int(self._tree.group_kind[group]) == GroupKind.GOROUTINE:
+            return self._elsewhere(ref, self._roots(group, index))
         if int(self._tree.group_kind[group]) != GroupKind.GLOBAL or ref == NONE:
             return ""
         types = self._columns.column("globals.type", "<i4")
@@ -67,6 +71,21 @@ class Steps:
             return ""
         offset = int(self._columns.root_column("address", "<u8")[roots[0]]) - self._tree.global_address(ref)
         return self._labels.descend(int(types[ref]), offset, indices=False)[0]
+
+    def _elsewhere(self, ref: int, roots: list[int]) -> str:
+        goroutines = self._tree.goroutines
+        if ref >= len(goroutines) or not roots:
+            return ""
+        trace = goroutines.place(int(goroutines.place_of[ref])).trace
+        if trace not in self._traces:
+            self._traces[trace] = [f["function"] for f in goroutines.frames(trace)], goroutines.where(trace)
+        functions, where = self._traces[trace]
+        slots = [s for s in (slot_name(self._columns, r) for r in roots) if 0 <= s.frame < len(functions)]
+        if not slots:
+            return ""
+        slot = next((s for s in slots if s.named), None) or max(slots, key=lambda s: s.frame)
+        function = functions[slot.frame]
+        return "" if function == where else f"{function} {slot.name}".removesuffix(" a slot")
 
     def held(self, group: int, index: int) -> list[Row]:
         """The step from a group to an object in merged paths: the field of the variable, if it is one."""

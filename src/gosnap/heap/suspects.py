@@ -18,9 +18,11 @@ from gosnap.heap.allocations import STACKS, allocations
 from gosnap.heap.columns import Columns
 from gosnap.heap.groups import NONE, GroupKind
 from gosnap.heap.labels import Labels
+from gosnap.heap.linked import LIST, in_a_row
 from gosnap.heap.patterns import Found, Known, classify
 from gosnap.heap.prose import tell, told_growth
 from gosnap.heap.roles import ROLE_SHIFT, UNTYPED, Role
+from gosnap.heap.since import Before
 from gosnap.heap.tree import Tree
 from gosnap.heap.units import size as size_text
 from gosnap.heap.views import Row, View
@@ -36,12 +38,15 @@ LEAST_BYTES = 1 << 20
 """Below, nothing is worth a suspicion."""
 _DROP = 0.7
 """A child with less of its parent's bytes than this is where things pile up (MAT's big_drop_ratio)."""
-_LIST = 64
-"""Nodes from which on a chain of like objects is a list."""
 _PERIODS = (1, 2, 3)
 _CROWD = 50
 """Goroutines in one place from which on they are a crowd."""
 _DEEPEST = 4096
+_MOST_NAMED = 200
+_FEW_ROOTS = 4
+"""That hold one list together."""
+_BY_TYPE = ("goroutines", "timers", "shared")
+"""Patterns of places that are below no root of their own."""
 
 
 def suspects_view(
@@ -67,9 +72,11 @@ def suspects_view(
     by_row = {id(row): s for row, s in zip(rows, suspects, strict=True)}
     parts = _of_one_name(rows)
     rows = _joined(rows)
+    told = [(row, [by_row[id(part)] for part in parts[row["root"], row["container"]]]) for row in rows]
     if since is not None:
-        _growth(since, rows, [by_row[id(row)] for row in rows], search.tree)
-        rows.sort(key=lambda r: (-r["growth_bytes"], -r["retained_bytes"], r["container"]))
+        _growth(since, search, told)
+        told.sort(key=lambda t: (-t[0]["growth_bytes"], -t[0]["retained_bytes"], t[0]["container"]))
+        rows = [row for row, _ in told]
     known = snapshot.meta["totals"]
     totals = {
         "suspects": len(rows),
@@ -86,11 +93,7 @@ def suspects_view(
     view = View("suspects", snapshot.meta["snapshot"], snapshot.meta["checks"], totals, rows, left)
     view.extra = {
         "threshold_bytes": search.threshold,
-        "sampling": _add_stacks(
-            search.tree,
-            [(row, [by_row[id(part)] for part in parts[row["root"], row["container"]]]) for row in rows],
-            stacks,
-        ),
+        "sampling": _add_stacks(search.tree, told[: len(rows)], stacks),
         "since": dict(since.meta["snapshot"]) if since is not None else {},
         "notes": [_another(snapshot, since)] if since is not None and _another(snapshot, since) else [],
     }
@@ -196,9 +199,9 @@ class _Search:
         tree, n = self.tree, self.tree.objects
         nodes, kept, _ = self._big
         enough = kept >= np.uint64(self.threshold)
-        out = self._crowds() + self._timers()
+        out = self._crowds() + self.timers()
         taken = {s.node for s in out}
-        out += self._shared()
+        out += self.shared()
         above = tree.idom[nodes]
         # tops: groups of one variable or goroutine, and objects that several roots hold together
         kind = np.full(len(nodes), 255, np.uint8)
@@ -283,7 +286,7 @@ class _Search:
         types = self.tree.columns.types
         for period in _PERIODS:
             length, _ = run(best, nodes, types, node, period)
-            if length >= _LIST * period:
+            if length >= LIST * period:
                 return int(length) // period
         return 0
 
@@ -323,7 +326,7 @@ class _Search:
                 )
         return out
 
-    def _shared(self) -> list[Suspect]:
+    def shared(self) -> list[Suspect]:
         """Objects of one type that several roots hold each, so that no root and no other object is above all
         of them: connections, say, that a table and their goroutines hold."""
         tree, columns, n = self.tree, self.tree.columns, self.tree.objects
@@ -352,7 +355,8 @@ class _Search:
             mine = np.flatnonzero(which == i)
             largest = mine[np.argmax(kept[mine])]
             number = int(objects[mine].sum())
-            suspect = Suspect(int(top[largest]), int(size[i]), number, "shared", crowd=int(count[i]))
+            pattern = "list" if in_a_row(columns, top[mine]) else "shared"
+            suspect = Suspect(int(top[largest]), int(size[i]), number, pattern, crowd=int(count[i]))
             suspect.shared = top[mine]
             out.append(suspect)
         return out
@@ -366,7 +370,7 @@ class _Search:
             and not name.startswith(("runtime.", "internal/", "sync."))
         )
 
-    def _timers(self) -> list[Suspect]:
+    def timers(self) -> list[Suspect]:
         """The timers of all processors together: what only they hold."""
         tree, columns = self.tree, self.tree.columns
         names = {"[]runtime.timerWhen", "[]*runtime.timer"}
@@ -393,7 +397,7 @@ _SEVERAL = (
 def _row(search: _Search, s: Suspect) -> Row:
     tree, n = search.tree, search.tree.objects
     s.where = _where(search, s)
-    s.found = classify(tree, search.labels, s.where, s.node, Known(s.pattern, s.chain, s.others))
+    s.found = classify(tree, search.labels, s.where, s.node, Known(s.pattern, s.chain, s.others, s.shared))
     told = tell(search, s)
     return {
         "title": told.title,
@@ -423,60 +427,45 @@ def _where(search: _Search, s: Suspect) -> Whereabouts:
         place = tree.goroutines.place(int(tree.group_ref[s.node - n]))
         entry, where = tree.goroutines.entry(place.trace), tree.goroutines.where(place.trace)
         return Whereabouts(f"goroutine {entry}", where, "", "goroutine", (), ())
-    if s.pattern == "shared":
+    if len(s.shared):
         name = tree.columns.type_name(s.node)
-        return Whereabouts("several roots", name, "", name, (), (s.node,))
+        several = Whereabouts("several roots", name, "", name, (), (s.node,))
+        return _between(search, s, name) or several if s.pattern == "list" else several
     return search.finder.find(s.node)
 
 
-def _growth(since: "Snapshot", rows: list[Row], suspects: list[Suspect], tree: Tree) -> None:
+def _between(search: _Search, s: Suspect, name: str) -> Whereabouts | None:
+    """Where a list is that a few variables hold together: its first node and its last, say."""
+    tree = search.tree
+    group, held = tree.held
+    mark = np.zeros(tree.objects, bool)
+    mark[s.shared] = True
+    holding = np.flatnonzero(mark[held])
+    if not 0 < len(holding) <= _FEW_ROOTS:
+        return None
+    pairs = zip(group[holding].tolist(), held[holding].tolist(), strict=True)
+    ends = [search.finder.held_by_root(g, node) for g, node in pairs]
+    roots, containers = (list(dict.fromkeys(getattr(e, n) for e in ends)) for n in ("root", "container"))
+    return Whereabouts(" and ".join(roots), " and ".join(containers), "", f"*{name}", (name,), (s.node,))
+
+
+def _growth(since: "Snapshot", search: _Search, told: list[tuple[Row, list[Suspect]]]) -> None:
     """How much more each place holds than in an older snapshot."""
-    older = _Search(since)
-    older.threshold = 1 << 16
-    before = _Before(older)
+    before = Before(search, _Search(since), _named)
     when = since.meta["snapshot"]["taken_at"].partition(".")[0].replace("T", " ")
-    for row, s in zip(rows, suspects, strict=True):
-        held, items = before.find(row, s, tree)
+    for row, places in told:
+        then = before.find(row, places)
+        held = then.retained if then is not None else 0
         row["growth_bytes"] = row["retained_bytes"] - held
-        row["growth_items"] = row["items"] - items
-        row["evidence"].insert(0, told_growth(row, when, held))
+        if then is None or then.items is not None:
+            row["growth_items"] = row["items"] - (then.items or 0 if then is not None else 0)
+        above = before.root_held(places) if then is None and row["pattern"] not in _BY_TYPE else 0
+        row["evidence"].insert(0, told_growth(row, when, held, above))
 
 
-class _Before:
-    """Places in an older snapshot: an object is found again by its address, for Go's heap does not move; a
-    variable by its name; and what was allocated anew, as a map that grows is, by where it is."""
-
-    def __init__(self, older: _Search) -> None:
-        self._older = older
-
-    @cached_property
-    def _by_name(self) -> dict[tuple[str, str], tuple[int, int]]:
-        out: dict[tuple[str, str], tuple[int, int]] = {}
-        for row in _joined([_row(self._older, s) for s in self._older.suspects()[:200]]):
-            out[row["root"], row["container"]] = row["retained_bytes"], row["items"]
-        return out
-
-    def find(self, row: Row, s: Suspect, tree: Tree) -> tuple[int, int]:
-        """(bytes, items) of a place then; (0, 0) where it is not found."""
-        found = self._by_name.get((row["root"], row["container"]))
-        if found is not None or s.crowd:
-            return found or (0, 0)
-        older = self._older.tree
-        if s.node < tree.objects:
-            node = older.columns.at(tree.columns.address(s.node))
-            if node < 0 or not older.live[node]:
-                return 0, 0
-            if older.columns.type_name(node) != tree.columns.type_name(s.node):
-                return 0, 0
-        else:
-            name = tree.group_name(s.node - tree.objects)
-            names = (older.group_name(g) == name for g in range(len(older.group_kind)))
-            group = next((g for g, same in enumerate(names) if same), -1)
-            if group < 0:
-                return 0, 0
-            node = group + older.objects
-        size, count = older.retained_of(node)
-        return size, _row(self._older, Suspect(node, size, count))["items"]
+def _named(search: _Search) -> list[Row]:
+    """The places that stand out, each name once."""
+    return _joined([_row(search, s) for s in search.suspects()[:_MOST_NAMED]])
 
 
 def _of_one_name(rows: list[Row]) -> dict[tuple[str, str], list[Row]]:

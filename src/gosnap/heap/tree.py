@@ -240,7 +240,7 @@ _GROUP_NAMES = {
     GroupKind.LEAKED: "leaked goroutines",
     GroupKind.FINALIZERS: "finalizers",
     GroupKind.CLEANUPS: "cleanups",
-    GroupKind.QUEUE: "the queue of finalizers",
+    GroupKind.QUEUE: "the queue of finalizers and cleanups",
     GroupKind.WEAK_HANDLES: "weak pointers",
     GroupKind.GOROUTINE: "a goroutine",
     GroupKind.PLACE: "goroutines",

@@ -1,5 +1,7 @@
 """Names that people read: of an object's type, its kind and its package."""
 
+import re
+
 from gosnap.heap.roles import Role
 
 BUILTIN = "(builtin)"
@@ -177,6 +179,14 @@ _STANDARD = frozenset(
 )
 """First elements of the standard library's import paths. Not context: the children of a context are where
 contexts pile up."""
+
+
+_DIRECTORIES = re.compile(r"[\w.~-]+(?:/[\w.~-]+)*/")
+
+
+def without_directories(name: str) -> str:
+    """A type's name as code has it: "map[string]*http.Request" for "map[string]*net/http.Request"."""
+    return _DIRECTORIES.sub("", name)
 
 
 def is_standard(name: str) -> bool:

@@ -10,12 +10,13 @@ import numpy.typing as npt
 from gosnap._kernels.paths import shortest
 from gosnap.heap.groups import NONE, GroupKind
 from gosnap.heap.labels import Labels, words_of
-from gosnap.heap.roles import ROW_MASK
+from gosnap.heap.roles import ROLE_SHIFT, ROW_MASK, Role
 from gosnap.heap.slots import slot_name
 from gosnap.heap.tree import Tree
 from gosnap.heap.typenames import is_standard
 
 _LONGEST = 1 << 10
+_MAP_PARTS = (Role.MAP_BUCKETS, Role.MAP_DIR, Role.MAP_TABLE)
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,11 @@ class Finder:
             nodes=tuple(objects),
         )
 
+    def held_by_root(self, group: int, node: int) -> Whereabouts:
+        """Where an object is that a group holds itself."""
+        root, container, field, type_name = self._root(group, [node])
+        return Whereabouts(root, container, field, type_name, (self._tree.columns.type_name(node),), (node,))
+
     def _own_field(self, holder: int, word: int) -> str:
         key = int(self._tree.columns.types[holder])
         skipped = 8 if self._tree.columns.has_header(holder) else 0
@@ -198,13 +204,26 @@ class Finder:
         frames = tree.goroutines.frames(g.place.trace)
         named = [s for s in slots if s.named and 0 <= s.frame < len(frames)]
         own = [s for s in named if not is_standard(frames[s.frame]["function"])]
-        type_name = columns.type_name(first[0]) if first else ""
+        type_name = self._variable_type(first[0]) if first else ""
         if named:
             slot = min(own or named, key=lambda s: s.frame)
             return root, f"{plain(frames[slot.frame]['function'])}.{slot.name}", "", type_name
         if _is_named(type_name) and not is_standard(type_name):
             return root, type_name, "", type_name
+        # without a name the function whose frame it is, and not one that was inlined into that
+        holding = [s for s in slots if 0 <= s.frame < len(frames)]
+        own = [s for s in holding if not is_standard(frames[s.frame]["function"])]
+        if own:
+            slot = min(own, key=lambda s: s.frame)
+            return root, plain(frames[slot.frame]["function"]), "", type_name
         return root, plain(tree.goroutines.where(g.place.trace)), "", type_name
+
+    def _variable_type(self, node: int) -> str:
+        """The type of a variable on a stack that holds an object: of a map's part, the map's."""
+        key = int(self._tree.columns.types[node])
+        if key >> ROLE_SHIFT in _MAP_PARTS and key & ROW_MASK < len(self._labels.types):
+            return self._labels.types.name[key & ROW_MASK]
+        return self._tree.columns.type_name(node)
 
 
 def _is_named(type_name: str) -> bool:

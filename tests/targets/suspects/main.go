@@ -54,7 +54,7 @@ const (
 
 var groups = [...]*[]scenario{
 	&mapCases, &stackCases, &sliceCases, &channelCases, &goroutineCases, &timerCases, &contextCases, &subsliceCases,
-	&emptiedCases, &bufferCases, &stringCases, &httpCases, &poolCases, &finalizerCases, &listCases, &otherCases,
+	&emptiedCases, &bufferCases, &stringCases, &httpCases, &poolCases, &finalizerCases, &cleanupCases, &listCases, &otherCases,
 	&healthyCases,
 }
 

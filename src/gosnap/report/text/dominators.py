@@ -13,7 +13,7 @@ class Asked:
     """What the command was."""
 
     path: str
-    under: int | None = None
+    under: int | str | None = None
     by: str = "object"
 
 
@@ -24,7 +24,8 @@ def render(page: Page, view: View, asked: Asked) -> None:
     """What holds most, and where to look next."""
     t = view.totals
     heading(page, view.snapshot)
-    what = "live" if asked.under is None else f"retained by {asked.under:#x}"
+    under = f"{asked.under:#x}" if isinstance(asked.under, int) else clean(asked.under or "")
+    what = f"retained by {under}" if under else "live"
     page.line(f"{plural(t['objects'], 'object')}, {size(t['bytes'])} {what}")
     page.line()
     if not view.rows:
@@ -56,6 +57,9 @@ def _next(view: View, asked: Asked) -> list[str]:
             commands.append(f"gosnap paths {name} {first['object']}")
     elif asked.by == "type" and first is not None:
         commands.append(f"gosnap paths {name} {file_argument(first['type'])}")
+    elif asked.by == "global":
+        named = [r["name"].removeprefix("global ") for r in view.rows if r["below"] and r["object"]]
+        commands += [f"gosnap dominators {name} --under {file_argument(n)}" for n in named[:1]]
     elif asked.by == "goroutine":
         commands.append(f"gosnap goroutines {name}")
     if len(commands) < 2:
@@ -63,7 +67,7 @@ def _next(view: View, asked: Asked) -> list[str]:
     return commands
 
 
-def rows_table(page: Page, view: View, under: int | None) -> None:
+def rows_table(page: Page, view: View, under: int | str | None) -> None:
     """The table of objects."""
     # what only roots dominate, and no root holds directly, can be reached in several ways
     shared = "several" if under is None else "-"
