@@ -57,7 +57,7 @@ class Graph:
     def typed(self, types: TypeTable, cut: int) -> list[int]:
         """What they are after ``type_parts``; the references are in two parts, cut at an edge."""
         layouts = SimpleNamespace(offset=lambda *_: 16, size=lambda _: 32)
-        program = SimpleNamespace(layouts=layouts, dwarf=SimpleNamespace(types=types))
+        program = SimpleNamespace(layouts=layouts, types=types)
         spans = SimpleNamespace(
             counts=np.ones(len(self.rows), np.uint32),
             elemsize=np.array([r[1] for r in self.rows], np.uint64),
