@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from gosnap.errors import GosnapError, ReadError
 from gosnap.target.peek import RunningSpace
 
 U64 = npt.NDArray[np.uint64]
@@ -45,6 +46,30 @@ def read_structs(space: RunningSpace, addresses: U64, size: int) -> U8:
     # rows of a sliding window are views; taking them is one pass of memcpy
     out[order] = np.lib.stride_tricks.sliding_window_view(buffer, size)[offset]
     return out
+
+
+def read_pointers(space: RunningSpace, at: int, most: int, name: str) -> U64:
+    """The elements of a slice of pointers of the runtime's that only grows; ``at``: of its header.
+
+    GosnapError where there are more than ``most``, or none, or they are not there.
+    """
+    for _ in range(3):
+        where, count = (int(w) for w in np.frombuffer(space.read(at, 16), "<u8"))
+        if not 0 < count <= most:
+            break
+        if not space.contains(where, count * 8):
+            space.renew()
+        try:
+            raw = space.read(where, count * 8)
+        except ReadError:
+            continue
+        # a slice that was full has moved; what is at its old place now may be anything
+        if space.u64(at) == where:
+            return np.frombuffer(raw, "<u8")
+    raise GosnapError(
+        f"process {space.pid}: {name} at {at:#x} makes no sense",
+        "is this the executable that was running? If so, please report it with the Go version",
+    )
 
 
 def column(table: U8, offset: int, size: int) -> U64:

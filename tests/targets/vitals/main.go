@@ -10,7 +10,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/metrics"
-	_ "runtime/pprof" // or the linker turns the memory profile off
+	"runtime/pprof"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -141,8 +141,12 @@ func main() {
 	parked := flag.Int("parked", 40, "goroutines that wait for a channel")
 	load := flag.Int("load", 0, "goroutines that work all the time")
 	ring := flag.Int("ring", 50000, "objects that each of these keeps")
+	profile := flag.Bool("profile", false, "write the heap profile to stderr first")
 	flag.Parse()
 	ready.Begin(*seconds)
+	if *profile {
+		pprof.WriteHeapProfile(os.Stderr) // without a call of it the linker turns the memory profile off
+	}
 	if *load > 0 {
 		runtime.GOMAXPROCS(*load)
 	}

@@ -1,0 +1,99 @@
+"""A running program by the second: heap, collector, goroutines, allocation sites, where the memory is. It is
+never stopped for this: its memory is read while it runs on."""
+
+import argparse
+import re
+import sys
+import time
+
+from gosnap.commands import common
+from gosnap.errors import GosnapError
+
+SHORTEST = 0.1
+_UNITS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", metavar="PID", help="a process id, or the name of a Go program that runs")
+    parser.add_argument(
+        "--interval",
+        type=interval,
+        default=1.0,
+        metavar="TIME",
+        help="how often to look: 500ms, 1s (default), 1m",
+    )
+    parser.add_argument("--headless", action="store_true", help="no screen: one line of JSON per look")
+    parser.add_argument(
+        "--format",
+        choices=("jsonl",),
+        default="jsonl",
+        help="of --headless: one JSON object per line (the only one there is)",
+    )
+    parser.add_argument(
+        "--count", type=common.count, default=0, metavar="N", help="with --headless: end after N lines"
+    )
+    parser.add_argument(
+        "--everything",
+        action="store_true",
+        help="read spans, goroutines and the memory profile each time, whatever it costs",
+    )
+    common.add_top(parser, 20, "rows per list of --headless")
+
+
+def interval(text: str) -> float:
+    """Seconds in "500ms", "1s", "2", "1m"."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|)", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: give 500ms, 1s or 1m")
+    seconds = float(found[1]) * _UNITS[found[2]]
+    if seconds < SHORTEST:
+        raise argparse.ArgumentTypeError("must be 100ms or more")
+    return seconds
+
+
+def run(options: argparse.Namespace) -> int:
+    from gosnap.live.watcher import Watcher
+    from gosnap.target.procs import resolve
+
+    watcher = Watcher(resolve(options.target))
+    try:
+        if options.headless:
+            return _headless(watcher, options)
+        return _screen(watcher, options)
+    finally:
+        watcher.close()
+
+
+def _headless(watcher: "Watcher", options: argparse.Namespace) -> int:
+    from gosnap.live.changes import History
+    from gosnap.live.process import TargetGone
+    from gosnap.live.record import record
+    from gosnap.report.canonical import to_line
+
+    history = History()
+    top = common.top(options) or sys.maxsize
+    due = time.monotonic()
+    while True:
+        try:
+            cycles = history.add(watcher.tick(everything=options.everything))
+        except TargetGone as e:
+            sys.stdout.flush()
+            sys.stderr.write(f"gosnap: {e.message}\n")
+            return 0
+        row = record(watcher, history, cycles, top)
+        sys.stdout.write(common.utf8(to_line("live", row)))
+        sys.stdout.flush()
+        if options.count and len(history.moments) >= options.count:
+            return 0
+        # a look that took longer than the interval leaves out those that it missed
+        due = max(due + options.interval, time.monotonic())
+        time.sleep(max(due - time.monotonic(), 0))
+
+
+def _screen(watcher: "Watcher", options: argparse.Namespace) -> int:
+    raise GosnapError("no screen yet")
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gosnap.live.watcher import Watcher
