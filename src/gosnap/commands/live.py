@@ -2,6 +2,7 @@
 never stopped for this: its memory is read while it runs on."""
 
 import argparse
+import os
 import re
 import sys
 import time
@@ -91,7 +92,33 @@ def _headless(watcher: "Watcher", options: argparse.Namespace) -> int:
 
 
 def _screen(watcher: "Watcher", options: argparse.Namespace) -> int:
-    raise GosnapError("no screen yet")
+    check_terminal()
+    try:
+        from gosnap.tui.app import LiveApp
+    except ImportError as e:
+        if (e.name or "").partition(".")[0] != "textual":
+            raise
+        raise GosnapError(
+            "the screen needs the package textual, which is not installed",
+            "`pip install textual`, or use --headless",
+        ) from None
+    from gosnap.commands.live_source import Watched
+
+    app = LiveApp(Watched(watcher), options.interval)
+    app.run()
+    if app.ended:
+        sys.stderr.write(f"gosnap: {app.ended}\n")
+    return app.return_code or 0
+
+
+def check_terminal() -> None:
+    """GosnapError where there is no terminal that a screen can be drawn on."""
+    hint = "use --headless, which writes lines of JSON"
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise GosnapError("standard input or output is not a terminal, so there is no screen", hint)
+    kind = os.environ.get("TERM", "")
+    if kind in ("dumb", "unknown", ""):
+        raise GosnapError(f"a terminal of the kind {kind or '(TERM is not set)'} has no screen", hint)
 
 
 TYPE_CHECKING = False
