@@ -119,6 +119,22 @@ def check_terminal() -> None:
     kind = os.environ.get("TERM", "")
     if kind in ("dumb", "unknown", ""):
         raise GosnapError(f"a terminal of the kind {kind or '(TERM is not set)'} has no screen", hint)
+    if not _has_colours():
+        os.environ.setdefault("NO_COLOR", "1")
+
+
+def _has_colours() -> bool:
+    """Whether the terminal knows colours, by its description."""
+    try:
+        import curses
+    except ImportError:
+        return True
+    try:
+        curses.setupterm()
+        return curses.tigetnum("colors") >= 8
+    except curses.error:
+        # no description of this terminal: most have colours
+        return True
 
 
 TYPE_CHECKING = False

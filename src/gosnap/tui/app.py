@@ -178,8 +178,7 @@ class LiveApp(App[None]):
         width, height = self.size
         self.query_one("#title", Static).update(self._title(width))
         lines = board(self.history, width, heights(height))
-        text = Text("\n".join(assembled(parts, width) for parts in lines), no_wrap=True, overflow="crop")
-        self.query_one("#board", Static).update(text)
+        self.query_one("#board", Static).update(assembled(lines, width))
         self.query_one("#tabs", Static).update(self._tabs(width))
         self.query_one("#keys", Static).update(Text(self._keys(width), no_wrap=True, overflow="crop"))
         note = self.query_one("#note", Static)
@@ -414,29 +413,29 @@ class LiveApp(App[None]):
 
 
 HELP = """\
-The program is never stopped: its memory is read while it runs on. Numbers of one look
-are of moments within a few milliseconds.
+tab, < and >    another list
+up, down, j, k  move; page up, page down, home, end
+enter           all about a row: the stacks of a site, goroutines by function
+esc             back; leaves the view where there is no way back
+/               only rows whose name matches; an empty line shows all
+1-9             sort by that column; once more, or o: the other way round
+space           pause
+r               look at everything now, whatever it costs
+s               what is counted as since begins now
+c               take a snapshot: stops the program for some milliseconds
+q               quit
 
-tab, < and >      another list
-up, down, j, k    move; page up, page down, home, end
-enter             all about a row: stacks of a site, goroutines by function
-esc               back; leaves the view where there is no way back
-/                 only rows whose name matches; an empty line shows all
-1-9               sort by that column; once more: the other way round (o, too)
-space             pause
-r                 look at everything now, whatever it costs
-s                 what is counted as since begins now
-c                 take a snapshot (stops the program for some milliseconds)
-q                 quit
+heap   bytes that are not known to be garbage, below the goal of the next collection (╌)
+gc     ^ a collection, or how many of them within one column
+RSS    resident memory, below the limit of the cgroup (╌)
+alloc  bytes allocated per second
 
-heap    bytes that are not known to be garbage, below the goal of the next collection
-gc      a mark for a collection, or how many within one column
-RSS     resident memory, below the limit of the cgroup
-alloc   bytes allocated per second
+The program is not stopped: its memory is read while it runs on, so that the numbers of one look are of \
+moments within a few milliseconds. Lists that take long to read are read less often; the line above a list \
+says how old it is.
 
-sites: in use and grown count what is sampled up to now; pprof is what the heap endpoint
-would show, which lags behind by up to two collections. Lists that take long to read are
-read less often; the line above a list says how old it is.
+Sites: in use, grown, allocated and objects count all that is sampled up to now; pprof is what the heap \
+endpoint would show at this moment, which lags behind by up to two collections.
 """
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len
+from rich.text import Text
 
 from gosnap.live.changes import BASIS, History
 from gosnap.report.text.units import count, duration, size
@@ -11,6 +11,7 @@ from gosnap.tui import spark
 from gosnap.tui.panes import share
 
 _LABEL = 6
+_STYLES = {"heap": "green", "gc": "yellow", "RSS": "cyan", "alloc": "magenta", "go": "blue"}
 _TEXT, _NARROW_TEXT = 40, 31
 """Columns for the numbers beside a chart."""
 
@@ -93,7 +94,7 @@ def _collector(history: History) -> str:
     known = next((c.cpu_bp for c in reversed(history.cycles) if c.cpu_bp >= 0), -1)
     cpu = f", {share(known)} CPU" if known >= 0 else ""
     now = "" if v.phase == "off" else ", marking"
-    return f"#{count(v.cycles)}, pause {duration(pause // 1000)}{cpu}{now}"
+    return f"#{count(v.cycles)}{cpu}, pause {duration(pause // 1000)}{now}"
 
 
 def short(value: int) -> str:
@@ -110,10 +111,14 @@ def _lines(label: str, chart: Sequence[str], texts: list[str]) -> list[tuple[str
     ]
 
 
-def assembled(parts: tuple[str, str, str], width: int) -> str:
-    """One line of the board, cut to the width."""
-    label, chart, text = parts
-    out = f"{label:<{_LABEL}}{chart} {text}"
-    while cell_len(out) > width:
-        out = out[:-1]
+def assembled(lines: list[tuple[str, str, str]], width: int) -> Text:
+    """The board as text of at most ``width`` columns; the charts in colours."""
+    out = Text(no_wrap=True, overflow="crop")
+    style = ""
+    for i, (label, chart, text) in enumerate(lines):
+        style = _STYLES.get(label, style)
+        out.append("\n" if i else "")
+        out.append(f"{label:<{_LABEL}}", "bold")
+        out.append(chart, style)
+        out.append(f" {text}"[: max(width - _LABEL - len(chart), 0)])
     return out

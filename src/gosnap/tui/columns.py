@@ -7,7 +7,7 @@ from rich.cells import cell_len
 
 from gosnap.report.text.units import shorten
 
-NARROW = 20
+NARROW = 30
 _GAP = 2
 
 

@@ -299,7 +299,6 @@ class Classes(Pane):
         Column("spans", drop=4),
         Column("in spans", drop=5),
         Column("free slots", drop=1),
-        Column("", flexible=True),
     )
     sort = 2
 
@@ -326,13 +325,22 @@ class Classes(Pane):
                         count(r["spans"]),
                         size(r["span_bytes"]),
                         count(r["free_slots"]),
-                        "",
                     ],
-                    [r["size"] or 1 << 62, *columns, ""],
+                    [r["size"] or 1 << 62, *columns],
                     lambda name=name, r=r: properties(f"size class {name}", r),  # type: ignore[misc]
                 )
             )
         return ordered(out, sort, reverse)
+
+    def note(self, seen: Seen) -> str:
+        tick = seen.tick
+        if tick is None:
+            return ""
+        v = tick.vitals
+        out = f"{count(v.objects)} objects of {size(v.object_bytes)}, live or not swept yet"
+        if tick.memory is None:
+            return out
+        return f"{out}, in {count(tick.memory.spans)} spans of {size(v.in_spans_bytes)}"
 
 
 class Collections(Pane):
