@@ -19,8 +19,10 @@ def read_structs(space: RunningSpace, addresses: U64, size: int) -> U8:
     """The bytes of the structure at each address, u8[n, size]; zeros for what is not there.
 
     Structures that lie close together are copied in one range, which may take in what is between them.
+    GosnapError for more than a bound that no program needs.
     """
     n = len(addresses)
+    _check(n, n * size)
     out = np.zeros((n, size), np.uint8)
     sane = (addresses > 0) & (addresses < np.uint64(1 << 47))
     if not sane.any():
@@ -34,10 +36,7 @@ def read_structs(space: RunningSpace, addresses: U64, size: int) -> U8:
     last = np.append(first[1:], len(at)) - 1
     start = at[first]
     length = at[last] + np.uint64(size) - start
-    # a range that is not all there is cut off at a page, so each begins at its first byte; totals are bounded
-    # by what addresses a heap can hold, and by this
-    if int(length.sum()) > _MOST:
-        raise ValueError(f"{n:,} structures of {size} bytes spread over {int(length.sum()):,} bytes")
+    _check(n, int(length.sum()))
     begin = np.concatenate([[0], np.cumsum(length[:-1])]).astype(np.uint64)
     buffer = np.zeros(int(length.sum()), np.uint8)
     space.copy(start, begin + np.uint64(buffer.ctypes.data), length)
@@ -46,6 +45,14 @@ def read_structs(space: RunningSpace, addresses: U64, size: int) -> U8:
     # rows of a sliding window are views; taking them is one pass of memcpy
     out[order] = np.lib.stride_tricks.sliding_window_view(buffer, size)[offset]
     return out
+
+
+def _check(count: int, size: int) -> None:
+    if size > _MOST:
+        raise GosnapError(
+            f"{count:,} structures of the runtime in {size:,} bytes: no Go program has that",
+            "is this the executable that was running? If so, please report it with the Go version",
+        )
 
 
 def read_pointers(space: RunningSpace, at: int, most: int, name: str) -> U64:

@@ -24,7 +24,6 @@ from gosnap.tui.board import assembled, board, heights
 from gosnap.tui.listing import Listing
 from gosnap.tui.panes import Detail, Pane, Row, Seen, age, panes
 
-NARROWEST, LOWEST = 40, 10
 _NOTICE_SECONDS = 20.0
 
 

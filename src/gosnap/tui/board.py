@@ -33,6 +33,8 @@ class Heights:
 
 def heights(screen: int) -> Heights:
     """What suits a screen of so many lines."""
+    if screen < 13:
+        return Heights(1, 1, 0, 0)
     if screen < 20:
         return Heights(1, 1, 1, 0)
     if screen < 30:

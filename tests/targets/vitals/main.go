@@ -112,7 +112,7 @@ func work(c *counter, size int) {
 
 func report() {
 	runtime.ReadMemStats(&stats)
-	ready.Report(false, func(l *ready.Line) {
+	ready.Report(true, func(l *ready.Line) {
 		l.KeyInt("HeapAlloc", stats.HeapAlloc)
 		l.KeyInt("TotalAlloc", stats.TotalAlloc)
 		l.KeyInt("Mallocs", stats.Mallocs)
