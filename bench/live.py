@@ -126,10 +126,8 @@ def main() -> None:
     print(f"  spread {min(losses):+.2f}% to {max(losses):+.2f}%, quartiles {_quartiles(losses)}")
     print(f"  noise  median {statistics.median(noise):+.2f}%, quartiles {_quartiles(noise)}")
     print(f"  by CPU time of the program: median {statistics.median(slower):+.2f}%, {_quartiles(slower)}")
-    own = statistics.median(used) / cpus
-    print(
-        f"CPU of gosnap: {own:.2f}% of all CPUs; median {statistics.median(used):.2f}% of one CPU ({cpus} here)"
-    )
+    own = statistics.median(used)
+    print(f"CPU of gosnap: median {own:.2f}% of one CPU, {own / cpus:.2f}% of the {cpus} here")
     if ticks:
         print(f"a tick: median {statistics.median(ticks):.2f} ms of CPU, most {max(ticks):.1f} ms")
     if options.json:
