@@ -180,7 +180,7 @@ class VitalsReader:
         self._add("pacer", "runtime.gcController", {n: ("runtime.gcControllerState", n) for n in _PACER})
         cpu = {}
         for key, name in _CPU.items():
-            # Go 1.24 made them begin with a capital: gcTotalTime, GCTotalTime
+            # Go 1.23 made them begin with a capital: gcTotalTime, GCTotalTime
             upper = name.replace("gc", "GC", 1) if name.startswith("gc") else name[0].upper() + name[1:]
             found = next((n for n in (name, upper) if lay.find("runtime.cpuStats", n)), name)
             cpu[key] = ("runtime.cpuStats", found)

@@ -127,6 +127,7 @@ func report() {
 		l.KeyInt("NumForcedGC", uint64(stats.NumForcedGC))
 		l.KeyInt("PauseTotalNs", stats.PauseTotalNs)
 		l.KeyInt("LastPause", stats.PauseNs[(stats.NumGC+255)%256])
+		l.KeyInt("GCCPUFractionE9", uint64(stats.GCCPUFraction*1e9))
 		l.KeyInt("NumGoroutine", uint64(runtime.NumGoroutine()))
 		for i, k := range keys {
 			l.KeyInt("metrics_"+k, samples[i].Value.Uint64())
