@@ -3,6 +3,7 @@
 import ctypes
 import mmap
 import os
+from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gosnap.errors import GosnapError
-from gosnap.goruntime.bulk import column, read_pointers, read_structs
-from gosnap.goruntime.census import CensusTaker
-from gosnap.goruntime.layout import Layouts
-from gosnap.goruntime.survey import survey
+from gosnap.goruntime.bulk import Structs, read_pointers
+from gosnap.goruntime.census import CensusTaker, tally
+from gosnap.goruntime.layout import Field, Layouts
+from gosnap.goruntime.survey import Surveyor
 from gosnap.target import procfs
 from gosnap.target.peek import RunningSpace
 
@@ -44,36 +45,57 @@ def own() -> Own:
     return Own()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.integers(0, PAGES * 4096 - 512), max_size=60),
     st.integers(1, 500),
     st.lists(st.integers(0, (1 << 64) - 1), max_size=5),
+    st.data(),
 )
-def test_structures_are_what_is_there(own: Own, offsets: list[int], size: int, strays: list[int]) -> None:
-    inside = [
-        own.base + o for o in offsets if own.base + o + size <= own.hole[0] or own.base + o >= own.hole[1]
-    ]
+def test_fields_are_what_is_there(
+    own: Own, offsets: list[int], size: int, strays: list[int], data: st.DataObject
+) -> None:
+    align = data.draw(st.sampled_from([1, 8]))
+    places = [own.base + o // align * align for o in offsets]
+    inside = [a for a in places if a + size <= own.hole[0] or a >= own.hole[1]]
     # addresses of nothing at all: below the first page that a process may map, and beyond all of them
     lost = [a for a in strays if a < 4096 or a >= 1 << 47]
-    table = read_structs(own.space, np.array(inside + lost, np.uint64), size)
-    for i, address in enumerate(inside):
-        assert table[i].tobytes() == own.bytes_at(address, size)
-    assert not table[len(inside) :].any()
+    structs = Structs(np.array(inside + lost, np.uint64), size)
+    width = data.draw(st.sampled_from([w for w in (1, 2, 4, 8) if w <= size]))
+    at = data.draw(st.integers(0, size - width))
+    for _ in range(2):
+        structs.read(own.space)
+        got = structs.column(Field(at, width)).tolist()
+        there = [int.from_bytes(own.bytes_at(a + at, width), "little") for a in inside]
+        assert got == there + [0] * len(lost)
 
 
 def test_what_is_missing_is_zero_and_takes_nothing_else_with_it(own: Own) -> None:
-    at = [own.hole[0] - 100, own.hole[0] + 8, own.hole[1]]
-    table = read_structs(own.space, np.array(at, np.uint64), 100)
-    assert table[0].tobytes() == own.bytes_at(at[0], 100)
-    assert not table[1].any()
-    assert table[2].tobytes() == own.bytes_at(at[2], 100)
+    at = [own.hole[0] - 104, own.hole[0] + 8, own.hole[1]]
+    structs = Structs(np.array(at, np.uint64), 104)
+    for _ in range(2):
+        structs.read(own.space)
+        for offset in (0, 96):
+            got = structs.column(Field(offset, 8)).tolist()
+            words = [int.from_bytes(own.bytes_at(at[i] + offset, 8), "little") for i in (0, 2)]
+            assert got == [words[0], 0, words[1]]
 
 
-def test_columns() -> None:
-    table = np.arange(32, dtype=np.uint8).reshape(2, 16)
-    assert column(table, 3, 2).tolist() == [0x0403, 0x1413]
-    assert column(table, 15, 1).tolist() == [15, 31]
+def test_a_second_reading_is_of_that_moment(own: Own) -> None:
+    word = ctypes.c_uint64(5)
+    structs = Structs(np.array([ctypes.addressof(word)], np.uint64), 8)
+    space = RunningSpace(os.getpid(), procfs.read_maps(os.getpid()))
+    structs.read(space)
+    assert structs.column(Field(0, 8)).tolist() == [5]
+    word.value = 1 << 63
+    structs.read(space)
+    assert structs.column(Field(0, 8)).tolist() == [1 << 63]
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(0, 3)), max_size=400))
+def test_tally_is_a_counter(rows: list[tuple[int, int, int]]) -> None:
+    columns = [np.array([r[i] for r in rows], np.uint64) for i in range(3)]
+    assert tally(columns) == Counter(rows)
 
 
 class Garbage:
@@ -125,7 +147,7 @@ def test_garbage_is_an_error_or_is_left_out(
     garbage.map[4096 : 4096 + len(body)] = body
     program: Any = garbage
     try:
-        table = survey(program)
+        table = Surveyor(program).look()
     except GosnapError as e:
         assert "makes no sense" in e.message or "no Go program" in e.message
     else:

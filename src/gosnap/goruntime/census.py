@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from gosnap.goruntime.bulk import column, read_pointers, read_structs
+from gosnap.goruntime.bulk import Structs, read_pointers
 from gosnap.goruntime.callsites import Symbols
 from gosnap.goruntime.goroutines import (
     DEAD,
@@ -28,6 +28,7 @@ U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 
 _MAX = 1 << 26
+_KINDS = 64
 _FIELDS = ("atomicstatus", "waitreason", "startpc", "gopc")
 _OURS = ("runtime.main", "runtime.corostart", "runtime.handleAsyncEvent")
 """Functions of the runtime's that begin goroutines of the program (runtime.isSystemGoroutine)."""
@@ -81,8 +82,8 @@ class CensusTaker:
         lay = self.program.layouts
         self._allgs = self.program.need_address("runtime.allgs")
         self._fields = {n: lay.need("runtime.g", n) for n in _FIELDS}
-        self._low = min(f.offset for f in self._fields.values())
-        self._high = max(f.offset + f.size for f in self._fields.values())
+        self._size = max(f.offset + f.size for f in self._fields.values())
+        self._structs = Structs(np.zeros(0, np.uint64), self._size)
         self._reasons = read_reasons(self.program)
 
     def take(self) -> Census:
@@ -91,36 +92,30 @@ class CensusTaker:
         if not isinstance(space, RunningSpace):
             raise TypeError("a census is of running programs")
         pointers = read_pointers(space, self._allgs, _MAX, "runtime.allgs")
-        table = read_structs(space, pointers + np.uint64(self._low), self._high - self._low)
-        columns = {n: column(table, f.offset - self._low, f.size) for n, f in self._fields.items()}
+        if not np.array_equal(pointers, self._structs.addresses):
+            self._structs = Structs(pointers, self._size)
+        self._structs.read(space)
+        columns = {n: self._structs.column(f) for n, f in self._fields.items()}
         status = columns["atomicstatus"] & np.uint64(~SCAN_BIT & 0xFFFFFFFF)
-        live = np.flatnonzero(~np.isin(status, (IDLE, DEAD, DEAD_EXTRA)))
-        status = status[live]
-        waits = np.isin(status, (WAITING, LEAKED))
-        key = status << np.uint64(16) | np.where(waits, columns["waitreason"][live], 0).astype(np.uint64)
-        start, made = columns["startpc"][live], columns["gopc"][live]
-        kinds, row = np.unique(key, return_inverse=True)
-        starts, of_start = np.unique(start, return_inverse=True)
-        makers, of_maker = np.unique(made, return_inverse=True)
-        packed = (row * len(starts) + of_start) * max(len(makers), 1) + of_maker
-        several, counts = np.unique(packed, return_counts=True)
-        # a name is looked up by a return address: a function's entry is not one, the end of a go statement is
-        names = [self._name(pc + 1 if pc else 0) for pc in starts.tolist()]
-        creators = [self._name(pc) for pc in makers.tolist()]
+        waits = (status == WAITING) | (status == LEAKED)
+        kind = status << np.uint64(16) | np.where(waits, columns["waitreason"], np.uint64(0))
+        live = (status != IDLE) & (status != DEAD) & (status != DEAD_EXTRA)
+        alike = tally([c[live] for c in (kind, columns["startpc"], columns["gopc"])])
         groups: dict[tuple[str, str, str, str, bool], int] = {}
-        for one, n in zip(several.tolist(), counts.tolist(), strict=True):
-            rest, maker = divmod(one, max(len(makers), 1))
-            kind, begin = divmod(rest, len(starts))
-            state, reason = self._words(int(kinds[kind]))
-            name = names[begin]
+        for (word, start, made), n in alike.items():
+            state, reason = self._words(word)
+            # a name is looked up by a return address: a function's entry is not one, the end of a go
+            # statement is
+            name = self._name(start + 1 if start else 0)
             system = name.startswith("runtime.") and name not in _OURS
-            creator = "" if name == "runtime.main" else creators[maker]
+            creator = "" if name == "runtime.main" else self._name(made)
             # two go statements of one function are one group
             group = (state, reason, name, creator, system)
             groups[group] = groups.get(group, 0) + n
         ordered = sorted(groups.items(), key=lambda item: (-item[1], item[0]))
         own = sum(n for g, n in ordered if g[4])
-        return Census([Group(*g, n) for g, n in ordered], len(live) - own, own, len(pointers))
+        user = int(live.sum()) - own
+        return Census([Group(*g, n) for g, n in ordered], user, own, len(pointers))
 
     def _words(self, kind: int) -> tuple[str, str]:
         status, number = kind >> 16, kind & 0xFFFF
@@ -138,3 +133,21 @@ class CensusTaker:
                 name = f"{pc:#x}"
             self._names[pc] = name
         return self._names[pc]
+
+
+def tally(columns: list[U64]) -> dict[tuple[int, ...], int]:
+    """How often each row comes. Rows are mostly alike: one kind after the other is counted and put aside,
+    which a sort is only needed for where there are very many kinds."""
+    out: dict[tuple[int, ...], int] = {}
+    for _ in range(_KINDS):
+        if not len(columns[0]):
+            return out
+        row = tuple(int(c[0]) for c in columns)
+        other = columns[0] != columns[0][0]
+        for c in columns[1:]:
+            other |= c != c[0]
+        out[row] = len(other) - int(np.count_nonzero(other))
+        columns = [c[other] for c in columns]
+    several, counts = np.unique(np.stack(columns, axis=1), axis=0, return_counts=True)
+    out.update(zip(map(tuple, several.tolist()), counts.tolist(), strict=True))
+    return out

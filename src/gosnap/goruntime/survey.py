@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gosnap.goruntime.bulk import column, read_pointers, read_structs
+from gosnap.goruntime.bulk import Structs, read_pointers
 from gosnap.goruntime.program import GoProgram
 from gosnap.goruntime.sizeclasses import CLASS_TO_SIZE, PAGE_SIZE
 from gosnap.goruntime.spans import MAX_SPANS, STATE_IN_USE, STATE_MANUAL
@@ -60,25 +60,33 @@ class Survey:
         }
 
 
-def survey(program: GoProgram) -> Survey:
-    """Copy mheap_.allspans and its structures."""
-    space, lay = program.space, program.layouts
-    if not isinstance(space, RunningSpace):
-        raise TypeError("a survey is of running programs")
-    at = program.need_address("runtime.mheap_") + lay.need("runtime.mheap", "allspans").offset
-    pointers = read_pointers(space, at, MAX_SPANS, "mheap_.allspans")
-    fields = {n: lay.need("runtime.mspan", n) for n in _FIELDS}
-    low = min(f.offset for f in fields.values())
-    high = max(f.offset + f.size for f in fields.values())
-    table = read_structs(space, pointers + np.uint64(low), high - low)
+class Surveyor:
+    """Looks at the spans of one program again and again."""
 
-    def col(name: str) -> U64:
-        f = fields[name]
-        return column(table, f.offset - low, f.size)
+    def __init__(self, program: GoProgram) -> None:
+        space, lay = program.space, program.layouts
+        if not isinstance(space, RunningSpace):
+            raise TypeError("a survey is of running programs")
+        self._space = space
+        allspans = lay.need("runtime.mheap", "allspans").offset
+        self._allspans = program.need_address("runtime.mheap_") + allspans
+        self._fields = {n: lay.need("runtime.mspan", n) for n in _FIELDS}
+        self._size = max(f.offset + f.size for f in self._fields.values())
+        self._structs = Structs(np.zeros(0, np.uint64), self._size)
 
-    state, base, npages = col("state"), col("startAddr"), col("npages")
-    slots, slot_bytes, objects = col("nelems"), col("elemsize"), col("allocCount")
-    size_class = (col("spanclass") >> np.uint64(1)).astype(np.int64)
+    def look(self) -> Survey:
+        """Copy mheap_.allspans and its structures."""
+        pointers = read_pointers(self._space, self._allspans, MAX_SPANS, "mheap_.allspans")
+        if not np.array_equal(pointers, self._structs.addresses):
+            self._structs = Structs(pointers, self._size)
+        self._structs.read(self._space)
+        return _decode({n: self._structs.column(f) for n, f in self._fields.items()})
+
+
+def _decode(col: dict[str, U64]) -> Survey:
+    state, base, npages = col["state"], col["startAddr"], col["npages"]
+    slots, slot_bytes, objects = col["nelems"], col["elemsize"], col["allocCount"]
+    size_class = (col["spanclass"] >> np.uint64(1)).astype(np.int64)
     placed = (base % PAGE_SIZE == 0) & (base > 0) & (base < 1 << 47) & (npages > 0) & (npages < 1 << 34)
     sane = placed & (size_class < len(CLASS_TO_SIZE)) & (slots > 0) & (slots < 1 << 17) & (objects <= slots)
     sane &= slot_bytes <= npages * np.uint64(PAGE_SIZE)

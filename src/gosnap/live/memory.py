@@ -8,7 +8,7 @@ import numpy as np
 
 from gosnap.goruntime.program import GoProgram
 from gosnap.goruntime.sizeclasses import PAGE_SIZE
-from gosnap.goruntime.survey import I64, Survey, survey
+from gosnap.goruntime.survey import I64, Survey, Surveyor
 from gosnap.heap.regions import OBJECTS, InSpans, Pages, account, resident_pages
 from gosnap.live.process import TargetGone
 from gosnap.target import procfs
@@ -36,6 +36,7 @@ class MemoryMapper:
 
     def __init__(self, program: GoProgram) -> None:
         self._program = program
+        self._surveyor = Surveyor(program)
         pid = program.image.pid
         try:
             self._scanner = Scanner(pid)
@@ -56,7 +57,7 @@ class MemoryMapper:
             raise TypeError("the memory of running programs")
         space.renew()
         image.mappings = space.mappings
-        table = survey(self._program)
+        table = self._surveyor.look()
         try:
             image.resident = self._scanner.scan(image.mappings)
         except OSError:

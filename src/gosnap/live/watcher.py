@@ -6,8 +6,9 @@ takes more than a fixed share of one CPU.
 """
 
 import contextlib
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from gosnap.errors import GosnapError
@@ -19,9 +20,11 @@ from gosnap.live.memory import MemoryMap, MemoryMapper
 from gosnap.live.process import Process, ProcessFacts, TargetGone
 from gosnap.live.sites import SiteTable, SiteTracker
 
-SHARE = 0.004
-"""The part of one CPU that each of the costly parts may take."""
-PARTS = ("goroutines", "sites", "memory")
+SHARES = {"goroutines": 0.004, "sites": 0.002, "memory": 0.002}
+"""The part of all CPUs that the target may run on that reading each costly part may take: together with the
+counters less than a hundredth."""
+PARTS = tuple(SHARES)
+_MOST_CPUS = 8
 
 
 @dataclass
@@ -48,6 +51,8 @@ class _Part:
     """One of the costly parts."""
 
     read: Callable[[], object]
+    share: float
+    """Of one CPU."""
     at: int | None = None
     cost_ns: int = 0
     value: object = None
@@ -56,17 +61,14 @@ class _Part:
 
     def due(self, now: int) -> bool:
         # a part that failed is tried again, but not with every tick
-        wait = self.cost_ns / SHARE
+        wait = self.cost_ns / self.share
         if self.why:
             wait = max(wait, min(2**self.tries, 60) * 10**9)
         return self.at is None or now - self.at >= wait
 
 
 class Watcher:
-    """One running program. GosnapError from the start where it is none, or not ours to read.
-
-    ``due``: decides whether a part is read in a tick; by default by what it takes.
-    """
+    """One running program. GosnapError from the start where it is none, or not ours to read."""
 
     def __init__(self, pid: int) -> None:
         self.program = open_running(pid)
@@ -75,13 +77,12 @@ class Watcher:
         self.opened_unix_ns = time.time_ns()
         symbols = Symbols(self.program)
         self._vitals = VitalsReader(self.program)
-        self._takers = CensusTaker(self.program, symbols)
         self.tracker = SiteTracker(self.program, symbols)
         self._mapper = MemoryMapper(self.program)
+        readers = (CensusTaker(self.program, symbols).take, self._read_sites, self._mapper.look)
+        cpus = _cpus(pid)
         self._parts = {
-            "goroutines": _Part(self._takers.take),
-            "sites": _Part(self._read_sites),
-            "memory": _Part(self._mapper.look),
+            name: _Part(read, SHARES[name] * cpus) for name, read in zip(PARTS, readers, strict=True)
         }
         self._number = 0
 
@@ -132,7 +133,7 @@ class Watcher:
         part.cost_ns = time.thread_time_ns() - began
 
     @contextlib.contextmanager
-    def _watched(self):  # type: ignore[no-untyped-def]
+    def _watched(self) -> Iterator[None]:
         try:
             yield
         except GosnapError:
@@ -140,3 +141,11 @@ class Watcher:
             if self.process.gone():
                 raise TargetGone(self.pid) from None
             raise
+
+
+def _cpus(pid: int) -> int:
+    """How many CPUs a process may run on, as far as it matters here."""
+    try:
+        return min(len(os.sched_getaffinity(pid)), _MOST_CPUS)
+    except OSError:
+        return 1
