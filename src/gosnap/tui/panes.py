@@ -9,17 +9,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
+from rich.cells import cell_len, chop_cells
+
 from gosnap.live.changes import History
 from gosnap.live.record import Row as Record
 from gosnap.live.record import size_classes
 from gosnap.live.sites import Frame, Stack
 from gosnap.live.watcher import Tick
-from gosnap.report.text.units import clean, count, duration, percent, size
+from gosnap.report.text.units import clean, count, duration, percent, short_paths, size
 from gosnap.tui.columns import Column
 
 MOST = 500
 """Rows of a pane."""
 _STACKS = 10
+_INDENT = 4
 Value = int | float | str
 
 
@@ -36,10 +39,29 @@ class Row:
 
 @dataclass
 class Detail:
-    """What Enter shows: a title and lines."""
+    """What Enter shows: a title and lines, then such of functions, which lose the directories of their import
+    paths where they are too long."""
 
     title: str
     lines: list[str]
+    functions: list[str] = field(default_factory=list)
+
+    def fitted(self, width: int) -> list[str]:
+        """The lines below the title, none longer than the width."""
+        out = []
+        for text in self.lines:
+            out += folded(text, width)
+        for text in self.functions:
+            out += folded(text if cell_len(text) <= width else short_paths(text), width)
+        return out
+
+
+def folded(text: str, width: int) -> list[str]:
+    """A line in pieces of at most ``width`` columns; those behind the first are indented."""
+    first, *rest = chop_cells(text, width) or [""]
+    if not rest or width <= 2 * _INDENT:
+        return [first, *rest]
+    return [first, *(" " * _INDENT + t for t in chop_cells("".join(rest), width - _INDENT))]
 
 
 @dataclass
@@ -128,6 +150,7 @@ class Sites(Pane):
         Column("per s"),
         Column("objects", drop=1),
         Column("function", left=True, flexible=True),
+        Column("line", left=True, drop=6),
     )
     _by = (
         *("inuse_now_bytes", "inuse_now_bytes", "inuse_bytes", "grown_bytes", "alloc_bytes"),
@@ -156,9 +179,10 @@ class Sites(Pane):
                         size(v["alloc_bytes"]) if v["alloc_bytes"] else "",
                         size(v["alloc_bytes_per_s"]) if v["alloc_bytes_per_s"] else "",
                         count(v["inuse_now_objects"]),
-                        f"{function}  {clean(place(frame))}",
+                        function,
+                        clean(place(frame)),
                     ],
-                    [*(v[name] for name in self._by), function],
+                    [*(v[name] for name in self._by), function, place(frame)],
                     lambda f=frame, v=v: self._detail(seen, f, v),  # type: ignore[misc]
                 )
             )
@@ -168,7 +192,7 @@ class Sites(Pane):
     def _detail(seen: Seen, frame: Frame, values: Record) -> Detail:
         out = properties(clean(frame.function), {"line": f"{frame.file}:{frame.line}", **values})
         for stack in seen.stacks(frame, _STACKS):
-            out.lines += [
+            out.functions += [
                 "",
                 f"{size(stack.inuse_now_bytes)} in use, {size(stack.alloc_bytes)} allocated since by",
                 *(f"  {clean(f.function)}  {clean(place(f))}" for f in stack.frames),
@@ -212,7 +236,7 @@ class Goroutines(Pane):
             n, now, then = states.get(key, 0), moved.get(key, 0), long.get(key, 0)
             out.append(
                 Row(
-                    f"{state} {reason}",
+                    f"{state} {reason}".strip(),
                     [count(n), signed(now), signed(then), state, reason],
                     [n, now, then, state, reason],
                     lambda k=key: self._detail(seen, k),  # type: ignore[misc]
@@ -228,9 +252,10 @@ class Goroutines(Pane):
         for g in census.groups if census is not None else []:
             if (g.state, g.reason) != key or g.system:
                 continue
-            by = f"  created by {clean(g.created_by)}" if g.created_by else ""
-            lines.append(f"{g.count:>9,}  {clean(g.function)}{by}")
-        return Detail(clean(title), lines or ["none any more"])
+            lines.append(f"{g.count:>9,}  {clean(g.function)}")
+            if g.created_by:
+                lines.append(f"{'':9}    created by {clean(g.created_by)}")
+        return Detail(clean(title), [] if lines else ["none any more"], lines)
 
     def note(self, seen: Seen) -> str:
         census = seen.tick.census if seen.tick is not None else None
