@@ -13,8 +13,8 @@ program can lose.
 import argparse
 import json
 import os
-import statistics
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
