@@ -20,7 +20,7 @@ from gosnap.live.memory import MemoryMap, MemoryMapper
 from gosnap.live.process import Process, ProcessFacts, TargetGone
 from gosnap.live.sites import SiteTable, SiteTracker
 
-SHARES = {"goroutines": 0.004, "sites": 0.002, "memory": 0.002}
+SHARES = {"goroutines": 0.003, "sites": 0.002, "memory": 0.002}
 """The part of all CPUs that the target may run on that reading each costly part may take: together with the
 counters less than a hundredth."""
 PARTS = tuple(SHARES)
