@@ -297,8 +297,10 @@ def test_another_program_in_the_same_process(gobuild: Build) -> None:
 COLOUR = re.compile(rb"\x1b\[[\d;]*m")
 
 
-def on_terminal(pid: int, size: tuple[int, int], keys: bytes, **env: str) -> tuple[int, bytes]:
-    """(exit code, all that was written) of the screen on a terminal, after these keys."""
+def on_terminal(
+    pid: int, size: tuple[int, int], keys: bytes | signal.Signals, **env: str
+) -> tuple[int, bytes]:
+    """(exit code, all that was written) of the screen on a terminal, after these keys, or a signal."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
     environment = {k: v for k, v in os.environ.items() if k != "NO_COLOR"} | {"TERM": "xterm-256color"} | env
@@ -325,6 +327,9 @@ def on_terminal(pid: int, size: tuple[int, int], keys: bytes, **env: str) -> tup
             out += piece
             if not sent and b"live, goal" in out:
                 sent = True
+                if isinstance(keys, signal.Signals):
+                    process.send_signal(keys)
+                    continue
                 for key in keys:
                     os.write(master, bytes([key]))
         return process.wait(timeout=60), out
@@ -356,6 +361,33 @@ def test_the_screen_on_a_terminal(vitals: Any, size: tuple[int, int]) -> None:
 def test_the_screen_without_colours(vitals: Any, env: dict[str, str]) -> None:
     code, out = on_terminal(vitals.pid, (60, 15), b"q", **env)
     assert code == 0 and colours(out) == set()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_leaves_the_terminal_as_it_was(vitals: Any, number: signal.Signals) -> None:
+    code, out = on_terminal(vitals.pid, (80, 24), number)
+    assert code == 128 + number
+    # the alternate screen was entered, and left last
+    assert out.count(b"\x1b[?1049h") == out.count(b"\x1b[?1049l") == 1
+    assert b"Traceback" not in out
+
+
+def test_headless_is_interrupted(vitals: Any) -> None:
+    process = headless(vitals.pid, "--interval", "100ms")
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())["tick"] == 0
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+
+
+def test_a_position_independent_executable(gobuild: Build, running: Start) -> None:
+    target = running(gobuild("vitals", "1.26.6", flags=("-buildmode=pie",)), "-profile")
+    with watching(target.pid) as watcher:
+        answer, line = settled(target, watcher, History())
+        assert {key: line[key[0]][key[1]] for key in said(answer)} == said(answer)
+        assert line["absent"] == {}
+        assert {s["function"] for s in line["sites"]["now"]} >= {"main.keepBig"}
 
 
 def test_a_terminal_that_has_no_screen(vitals: Any) -> None:

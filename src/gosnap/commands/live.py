@@ -61,6 +61,9 @@ def run(options: argparse.Namespace) -> int:
         if options.headless:
             return _headless(watcher, options)
         return _screen(watcher, options)
+    except KeyboardInterrupt:
+        # how a stream ends that has no end
+        return 0
     finally:
         watcher.close()
 

@@ -4,6 +4,7 @@ runtime.allgs only grows, and a g stays one for good (runtime/proc.go, allgadd a
 all of them while the program runs holds each as it was within the copy's few milliseconds.
 """
 
+from array import array
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -127,7 +128,7 @@ class CensusTaker:
 
     def _name(self, pc: int) -> str:
         if pc not in self._names:
-            r = self.symbols.resolve(np.array([pc], np.uint64))
+            r = self.symbols.resolve(memoryview(array("Q", [pc])))
             name = r.names[int(r.name[0])]
             if not name and pc:
                 name = f"{pc:#x}"

@@ -7,6 +7,7 @@ so that a row from the list's end is the same bucket in every reading. Stacks ar
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from gosnap.errors import GosnapError
 from gosnap.goruntime.callsites import CallSites, Symbols, call_sites
 from gosnap.goruntime.heapprofile import check_profiled
-from gosnap.goruntime.mprof import Buckets, estimates, published, read_buckets
+from gosnap.goruntime.mprof import Buckets, estimates, read_buckets
 from gosnap.goruntime.program import GoProgram
 from gosnap.target.peek import Blocks
 
@@ -121,15 +122,17 @@ class SiteTracker:
         check_profiled(self._program.image.exe_label, buckets.state)
         self._learn(buckets)
         self.rate = buckets.state.rate
-        size = np.ascontiguousarray(buckets.size[::-1])
-        allocs, frees = buckets.allocs[::-1], buckets.frees[::-1]
-        cycle, by_total = buckets.state.cycle, buckets.total_bytes
 
         def estimate(count: I64) -> tuple[I64, I64]:
-            return estimates(count, size, self.rate, by_total)
+            found = estimates(count, buckets.size, self.rate, buckets.total_bytes)
+            objects, space = (np.asarray(c)[::-1] for c in found)
+            return objects, space
 
-        then_allocs, then_frees = published(allocs, frees, cycle, "pprof")
-        now_allocs, now_frees = published(allocs, frees, cycle, "now")
+        def counts(view: Literal["pprof", "now"]) -> tuple[I64, I64]:
+            allocs, frees = (np.asarray(c) for c in buckets.counts(view))
+            return allocs, frees
+
+        (then_allocs, then_frees), (now_allocs, now_frees) = counts("pprof"), counts("now")
         self._before = self._last
         self._last = Readings(
             inuse=estimate(then_allocs - then_frees),
@@ -146,7 +149,7 @@ class SiteTracker:
     def _learn(self, buckets: Buckets) -> None:
         known = len(self._address)
         new = len(buckets) - known
-        address = buckets.address[::-1]
+        address = np.asarray(buckets.address)[::-1]
         if new < 0 or not np.array_equal(address[:known], self._address):
             raise GosnapError(
                 f"{self._program.image.exe_label}: its memory profile is not the list that it was",
@@ -162,9 +165,9 @@ class SiteTracker:
 
     def _innermost(self, sites: CallSites) -> U32:
         """The site of each stack: rows of ``_frames``."""
-        starts = sites.stack_start
-        empty = starts[1:] <= starts[:-1]
-        locations = np.where(empty, -1, sites.stack[np.minimum(starts[:-1], max(len(sites.stack) - 1, 0))])
+        starts = np.asarray(sites.stack_start)
+        stack = np.append(np.asarray(sites.stack).astype(np.int64), -1)
+        locations = np.where(starts[1:] <= starts[:-1], -1, stack[starts[:-1]])
         several, inverse = np.unique(locations, return_inverse=True)
         rows = []
         for location in several.tolist():

@@ -1,9 +1,13 @@
 """The screen of ``gosnap live``."""
 
+import asyncio
+import contextlib
 import re
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar, Protocol
 
 from rich.text import Text
@@ -117,6 +121,11 @@ class LiveApp(App[None]):
         yield Static(id="keys", markup=False)
 
     def on_mount(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # an exception in the loop would leave the terminal as the screen needs it
+            with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
+                loop.add_signal_handler(number, partial(self.exit, return_code=128 + number))
         self.query_one(Listing).focus()
         self.set_interval(self._interval, self._due)
         self._due()
