@@ -208,6 +208,7 @@ def test_the_regions_add_up(go_version: str, gobuild: Build, running: Start) -> 
         objects, free = rows["allocated objects"], rows["free slots in spans"]
         assert objects["virtual_bytes"] + free["virtual_bytes"] == answer["HeapInuse"]
         assert rows["goroutine stacks"]["virtual_bytes"] >= answer["StackInuse"]
+        assert line["spans_left_out"] == 0 and line["sites"].get("doubts", []) == []
         assert abs(rows["not explained"]["bytes"]) <= line["regions_rss_bytes"] // 100
         classes = {r["class"]: r for r in line["size_classes"]}
         assert sum(r["span_bytes"] for r in classes.values()) == answer["HeapInuse"]

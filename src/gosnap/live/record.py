@@ -78,6 +78,7 @@ def record(watcher: Watcher, history: History, cycles: list[Cycle], top: int) ->
         "size_classes": size_classes(tick, history.before),
         "regions": tick.memory.rows if tick.memory else [],
         "regions_rss_bytes": tick.memory.rss_bytes if tick.memory else 0,
+        "spans_left_out": tick.memory.left_out if tick.memory else 0,
         "sites": sites(tick.sites, top) if tick.sites else {},
         "absent": tick.absent,
         "age_ms": {name: ns // 10**6 for name, ns in tick.age_ns.items()},
@@ -202,6 +203,7 @@ def sites(table: SiteTable, top: int) -> Row:
         "inuse_bytes": table.total("inuse_bytes"),
         "inuse_now_bytes": table.total("inuse_now_bytes"),
         "alloc_bytes": table.total("alloc_bytes"),
+        "doubts": table.doubts,
         "now": rows("inuse_now_bytes"),
         "since_open": rows("alloc_bytes"),
     }

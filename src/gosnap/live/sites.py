@@ -6,7 +6,7 @@ so that a row from the list's end is the same bucket in every reading. Stacks ar
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from gosnap.errors import GosnapError
 from gosnap.goruntime.callsites import CallSites, Symbols, call_sites
-from gosnap.goruntime.heapprofile import check_profiled
+from gosnap.goruntime.heapprofile import check_profiled, doubts
 from gosnap.goruntime.mprof import Buckets, estimates, read_buckets
 from gosnap.goruntime.program import GoProgram
 from gosnap.target.peek import Blocks
@@ -52,6 +52,8 @@ class SiteTable:
 
     frames: list[Frame]
     columns: dict[str, I64]
+    doubts: list[str] = field(default_factory=list)
+    """Why it may not be true: ``goruntime.heapprofile.doubts``."""
 
     def top(self, by: str, most: int, chosen: Callable[[Frame], bool] | None = None) -> list[int]:
         """The rows with most of a column, of those that hold or allocated anything."""
@@ -113,6 +115,7 @@ class SiteTracker:
         self._first: Readings | None = None
         self._before: Readings | None = None
         self._last: Readings | None = None
+        self._doubts: list[str] = []
         self.rate = 0
         """runtime.MemProfileRate: bytes per sample."""
 
@@ -122,6 +125,7 @@ class SiteTracker:
         check_profiled(self._program.image.exe_label, buckets.state)
         self._learn(buckets)
         self.rate = buckets.state.rate
+        self._doubts = doubts(self._program, buckets)
 
         def estimate(count: I64) -> tuple[I64, I64]:
             found = estimates(count, buckets.size, self.rate, buckets.total_bytes)
@@ -204,7 +208,7 @@ class SiteTracker:
             total(_less(last.alloc[0], first.alloc[0])),
             total(_less(last.alloc[1], before.alloc[1])) * 10**3 // max(step_ms, 1),
         )
-        return SiteTable(self._frames[:n], dict(zip(COLUMNS, columns, strict=True)))
+        return SiteTable(self._frames[:n], dict(zip(COLUMNS, columns, strict=True)), self._doubts)
 
     def stacks(self, frame: Frame, most: int) -> list[Stack]:
         """The ``most`` stacks of a site that hold most, then those that allocated most."""

@@ -203,6 +203,8 @@ class Sites(Pane):
         table = seen.tick.sites if seen.tick is not None else None
         if table is None:
             return ""
+        if table.doubts:
+            return table.doubts[0]
         total, shown = table.total("inuse_now_bytes"), table.total("inuse_bytes")
         return f"estimated from samples: {size(total)} in use, {size(shown)} as pprof would show it now"
 
