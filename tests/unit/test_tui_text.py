@@ -81,6 +81,18 @@ def test_short_counts() -> None:
     ]
 
 
+def test_no_half_fact() -> None:
+    lines = [("gc", "^" * 10, "#25, 24.4% CPU, pause 8 ms, marking")]
+    shown = [assembled(lines, width).plain[17:] for width in (60, 45, 35, 25, 20)]
+    assert shown == [
+        "#25, 24.4% CPU, pause 8 ms, marking",
+        "#25, 24.4% CPU, pause 8 ms",
+        "#25, 24.4% CPU",
+        "#25",
+        "#25",
+    ]
+
+
 def long_history() -> History:
     history = History()
     for i in range(300):

@@ -122,5 +122,13 @@ def assembled(lines: list[tuple[str, str, str]], width: int) -> Text:
         out.append("\n" if i else "")
         out.append(f"{label:<{_LABEL}}", "bold")
         out.append(chart, style)
-        out.append(f" {text}"[: max(width - _LABEL - len(chart), 0)])
+        out.append(" " + _cut(text, width - _LABEL - len(chart) - 1))
     return out
+
+
+def _cut(text: str, room: int) -> str:
+    """What of a list of facts fits, without half a fact where there is a whole one."""
+    if len(text) <= room:
+        return text
+    whole = text.rfind(", ", 0, max(room, 0) + 1)
+    return text[:whole] if whole > 0 else text[: max(room, 0)]
