@@ -27,7 +27,6 @@ VERBS = {
         "how structures lie in memory: padding, pointers, a better order of fields",
     ),
     "show": ("gosnap.commands.show", "the value of a variable, field, map entry or address, as Go writes it"),
-    "live": ("gosnap.commands.live", "a running program by the second, without stopping it"),
     "spans": ("gosnap.commands.spans", "the allocator: size classes, free slots, waste, large objects"),
     "profile": ("gosnap.commands.profile", "an interactive shell on a profile, as `go tool pprof` opens one"),
     "top": ("gosnap.commands.top", "functions by memory, from a pprof profile, as `go tool pprof -top`"),
