@@ -19,10 +19,13 @@ from typing import Any
 
 import pytest
 
+from gosnap.commands.live_watch import compiler
+from gosnap.errors import GosnapError
 from gosnap.live.changes import History
 from gosnap.live.process import Process, TargetGone
 from gosnap.live.record import record
 from gosnap.live.watcher import Watcher
+from gosnap.live.watches import Watches
 
 pytestmark = pytest.mark.integration
 
@@ -245,6 +248,34 @@ def test_headless_writes_lines(vitals: Any) -> None:
     assert rows[3]["since_open"]["alloc_bytes"] == (
         rows[3]["heap"]["alloc_bytes"] - rows[0]["heap"]["alloc_bytes"]
     )
+
+
+def test_watched_expressions(go_version: str, gobuild: Build, running: Start) -> None:
+    target = running(gobuild("vitals", go_version))
+    with watching(target.pid) as watcher:
+        watches = Watches(compiler(watcher))
+        big, cycles = watches.add("len(main.big)"), watches.add("main.stats.NumGC")
+        answer = target.ask("m")
+        watches.look(1)
+        assert (big.line, cycles.line) == ("8", str(answer["NumGC"]))
+        answer = target.ask("g")
+        watches.look(2)
+        assert (big.changes, cycles.changes, cycles.line) == (0, 1, str(answer["NumGC"]))
+        target.ask("a")
+        watches.look(3)
+        assert (big.line, big.changes) == ("10", 1)
+        with pytest.raises(GosnapError, match="not in this binary"):
+            watches.add("main.nothing")
+
+
+def test_headless_watches_too(vitals: Any) -> None:
+    process = headless(vitals.pid, "--count", "2", "--interval", "100ms", "--watch", "len(main.counters)")
+    out, _ = process.communicate(timeout=120)
+    rows = [json.loads(text)["watch"] for text in out.splitlines()]
+    assert rows == [[{"expression": "len(main.counters)", "value": "1", "error": "", "changes": 0}]] * 2
+    process = headless(vitals.pid, "--watch", "main.nothing")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 1 and out == "" and "not in this binary" in err
 
 
 def test_headless_ends_with_the_target(vitals: Any) -> None:

@@ -15,6 +15,7 @@ from gosnap.errors import GosnapError
 from gosnap.live.process import TargetGone
 from gosnap.live.sites import Frame, Stack
 from gosnap.live.watcher import Tick
+from gosnap.live.watches import Lines
 from gosnap.tui.app import Help, LiveApp
 from gosnap.tui.listing import Listing
 
@@ -72,6 +73,17 @@ class Script:
             raise self.capture_error
         self.captures += 1
         return "wrote FILE.gosnap"
+
+    def compile(self, expression: str) -> Lines:
+        if expression == "nonsense":
+            raise GosnapError("nonsense: no such variable", "did you mean sense?")
+
+        def read() -> list[str]:
+            if expression == "gone" and self.ticks % 2:
+                raise GosnapError("no such key")
+            return [f"{expression} is {self.ticks}", f"whole {expression}", f"of {self.ticks}"]
+
+        return read
 
 
 Test = Callable[[LiveApp, Pilot[None], Script], Coroutine[Any, Any, None]]
@@ -137,8 +149,10 @@ def test_tab_goes_through_the_lists() -> None:
         for key in ("tab", "greater_than_sign", "right", "tab", "tab"):
             await pilot.press(key)
             seen.append(app.pane.name)
-        assert seen == ["sites", "goroutines", "memory", "classes", "gc", "sites"]
-        await pilot.press("shift+tab")
+        assert seen == ["sites", "goroutines", "memory", "classes", "gc", "watch"]
+        await pilot.press("tab")
+        assert app.pane.name == "sites"
+        await pilot.press("shift+tab", "shift+tab")
         assert app.pane.name == "gc"
         await pilot.press("less_than_sign", "left")
         assert app.pane.name == "memory"
@@ -318,6 +332,27 @@ def test_a_look_that_fails_is_told_and_the_next_one_is_taken() -> None:
         script.error = None
         await look(app, pilot)
         assert script.ticks == 3
+
+    on_screen(test)
+
+
+def test_watched_expressions() -> None:
+    async def test(app: LiveApp, pilot: Pilot[None], script: Script) -> None:
+        await pilot.press("w", *"main.x", "enter")
+        await settle(app, pilot)
+        assert app.pane.name == "watch" and "main.x is 2" in "\n".join(lines(app))
+        await look(app, pilot)
+        text = next(t for t in lines(app) if "main.x is" in t)
+        assert text.split() == ["main.x", "1", "0.0", "s", "ago", "main.x", "is", "3"]
+        await pilot.press("enter")
+        text = "\n".join(lines(app))
+        assert "whole main.x" in text and "of 3" in text
+        await pilot.press("escape", "w", *"nonsense", "enter")
+        await settle(app, pilot)
+        assert "no such variable did you mean sense?" in "\n".join(lines(app))
+        assert names(app) == ["main.x"]
+        await pilot.press("x")
+        assert names(app) == [] and "w adds an expression" in "\n".join(lines(app))
 
     on_screen(test)
 

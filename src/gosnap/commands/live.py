@@ -34,6 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--count", type=common.count, default=0, metavar="N", help="with --headless: end after N lines"
     )
     parser.add_argument(
+        "--watch",
+        action="append",
+        default=[],
+        metavar="EXPR",
+        help="the value of an expression too, as `gosnap show` has it; may be given again",
+    )
+    parser.add_argument(
         "--everything",
         action="store_true",
         help="read spans, goroutines and the memory profile each time, whatever it costs",
@@ -69,22 +76,28 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _headless(watcher: "Watcher", options: argparse.Namespace) -> int:
+    from gosnap.commands.live_watch import compiler
     from gosnap.live.changes import History
     from gosnap.live.process import TargetGone
-    from gosnap.live.record import record
+    from gosnap.live.record import record, watched
+    from gosnap.live.watches import Watches
     from gosnap.report.canonical import to_line
 
+    watches = Watches(compiler(watcher))
+    for expression in options.watch:
+        watches.add(expression)
     history = History()
     top = common.top(options) or sys.maxsize
     due = time.monotonic()
     while True:
         try:
-            cycles = history.add(watcher.tick(everything=options.everything))
+            cycles = history.add(tick := watcher.tick(everything=options.everything))
+            watches.look(tick.unix_ns)
         except TargetGone as e:
             sys.stdout.flush()
             sys.stderr.write(f"gosnap: {e.message}\n")
             return 0
-        row = record(watcher, history, cycles, top)
+        row = record(watcher, history, cycles, top) | {"watch": watched(watches)}
         sys.stdout.write(common.utf8(to_line("live", row)))
         sys.stdout.flush()
         if options.count and len(history.moments) >= options.count:
@@ -108,6 +121,8 @@ def _screen(watcher: "Watcher", options: argparse.Namespace) -> int:
     from gosnap.commands.live_source import Watched
 
     app = LiveApp(Watched(watcher), options.interval)
+    for expression in options.watch:
+        app.watches.add(expression)
     app.run()
     if app.ended:
         sys.stderr.write(f"gosnap: {app.ended}\n")

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+from gosnap.commands.live_watch import compiler
 from gosnap.heap.take import default_name, take
 from gosnap.live.sites import Frame, Stack
 from gosnap.live.watcher import Tick, Watcher
@@ -16,6 +17,7 @@ class Watched:
         image = watcher.program.image
         self.title = f"{image.program}  pid {image.pid}  {watcher.program.version}"
         self._watcher = watcher
+        self.compile = compiler(watcher)
 
     def tick(self, *, everything: bool = False) -> Tick:
         """See ``Watcher.tick``."""

@@ -8,6 +8,7 @@ from gosnap.goruntime.sizeclasses import CLASS_TO_SIZE
 from gosnap.live.changes import Change, Cycle, History
 from gosnap.live.sites import SiteTable
 from gosnap.live.watcher import Tick, Watcher
+from gosnap.live.watches import Watches
 
 Row = dict[str, Any]
 
@@ -186,6 +187,13 @@ def size_classes(tick: Tick, before: Tick | None) -> list[Row]:
             }
         )
     return out
+
+
+def watched(watches: Watches) -> list[Row]:
+    """Expressions with their values as text; ``error`` says why there is none."""
+    return [
+        {"expression": w.expression, "value": w.line, "error": w.error, "changes": w.changes} for w in watches
+    ]
 
 
 def sites(table: SiteTable, top: int) -> Row:

@@ -23,10 +23,11 @@ from gosnap.live.changes import History
 from gosnap.live.process import TargetGone
 from gosnap.live.sites import Frame, Stack
 from gosnap.live.watcher import Tick
+from gosnap.live.watches import Lines, Watches
 from gosnap.report.text.units import clean, shorten
 from gosnap.tui.board import assembled, board, heights
 from gosnap.tui.listing import Listing
-from gosnap.tui.panes import Detail, Pane, Row, Seen, age, folded, panes
+from gosnap.tui.panes import Detail, Pane, Row, Seen, Watched, age, folded, panes
 
 _NOTICE_SECONDS = 20.0
 
@@ -41,6 +42,7 @@ class Source(Protocol):
     def stacks(self, frame: Frame, most: int) -> list[Stack]: ...
     def restart(self) -> None: ...
     def capture(self) -> str: ...
+    def compile(self, expression: str) -> Lines: ...
 
 
 @dataclass
@@ -89,6 +91,8 @@ class LiveApp(App[None]):
         Binding("s", "since", "since now"),
         Binding("o", "reverse", "reverse"),
         Binding("c", "capture", "snapshot"),
+        Binding("w", "watch", "watch an expression"),
+        Binding("x,delete", "unwatch", "watch it no more"),
         Binding("question_mark", "help", "help"),
         *(Binding(str(n), f"sort({n - 1})", f"sort by column {n}") for n in range(1, 10)),
     ]
@@ -98,7 +102,8 @@ class LiveApp(App[None]):
         self._source = source
         self._interval = interval
         self.history = History()
-        self.seen = Seen(self.history, source.stacks)
+        self.watches = Watches(source.compile)
+        self.seen = Seen(self.history, source.stacks, self.watches)
         self._shown = [_Shown(p, p.sort) for p in panes()]
         self._at = 0
         self._busy = False
@@ -107,6 +112,7 @@ class LiveApp(App[None]):
         self.ended = ""
         self._detail: Row | None = None
         self._notice_until = 0.0
+        self._submit: Callable[[str], None] = self._choose
 
     def compose(self) -> ComposeResult:
         yield Static(id="title", markup=False)
@@ -117,7 +123,7 @@ class LiveApp(App[None]):
         with VerticalScroll(id="detail", can_focus=False):
             yield Static(id="lines", markup=False)
         yield Static(id="notice", markup=False)
-        yield Input(placeholder="part of a name, or a regular expression", id="filter", compact=True)
+        yield Input(id="filter", compact=True)
         yield Static(id="keys", markup=False)
 
     def on_mount(self) -> None:
@@ -152,6 +158,7 @@ class LiveApp(App[None]):
     def _read(self, everything: bool) -> None:
         try:
             tick = self._source.tick(everything=everything)
+            self.watches.look(tick.unix_ns)
         except TargetGone as e:
             self.call_from_thread(self._gone, e.message)
         except GosnapError as e:
@@ -229,7 +236,7 @@ class LiveApp(App[None]):
 
     def _keys(self, width: int) -> str:
         words = ["q quit", "? help", "tab list", "enter details", "/ filter", "1-9 sort", "space pause"]
-        words += ["c snapshot", "s since now", "r look now", "o reverse"]
+        words += ["w watch", "c snapshot", "s since now", "r look now", "o reverse"]
         if self._detail is not None:
             words = ["esc back", "q quit", "? help", "up, down scroll"]
         out = ""
@@ -366,17 +373,21 @@ class LiveApp(App[None]):
         return self.query_one("#filter", Input).has_class("-shown")
 
     def action_filter(self) -> None:
-        if self._detail is not None:
-            return
+        if self._detail is None:
+            self._submit = self._choose
+            self._ask("part of a name, or a regular expression", self._shown[self._at].pattern)
+
+    def _ask(self, what: str, value: str) -> None:
         box = self.query_one("#filter", Input)
-        box.value = self._shown[self._at].pattern
+        box.placeholder = what
+        box.value = value
         box.add_class("-shown")
         self.query_one("#keys").display = False
         box.focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self._end_filter()
-        self._choose(event.value.strip())
+        self._submit(event.value.strip())
 
     def _end_filter(self) -> None:
         self.query_one("#filter", Input).remove_class("-shown")
@@ -393,6 +404,40 @@ class LiveApp(App[None]):
         shown.pattern = pattern
         shown.chosen = (lambda text: matches(text) is not None) if pattern else (lambda text: True)
         self._draw(new=True)
+
+    # watched expressions
+
+    def action_watch(self) -> None:
+        if self.ended:
+            return
+        self._detail = None
+        self._submit = self._watch
+        self._ask('an expression: main.queue, main.sessions["u42"].Cart[0], len(main.queue)', "")
+        self._draw()
+
+    def _watch(self, expression: str) -> None:
+        if not expression:
+            return
+        self._at = next(i for i, s in enumerate(self._shown) if isinstance(s.pane, Watched))
+        self._draw(new=True)
+        self._compile(expression)
+
+    @work(thread=True, exit_on_error=False, group="watch")
+    def _compile(self, expression: str) -> None:
+        # the first one reads all variables' names and types
+        try:
+            self.watches.add(expression).look(time.time_ns())
+        except GosnapError as e:
+            self.call_from_thread(self._say, f"{e.message} {e.hint}".strip())
+        self.call_from_thread(self._draw)
+
+    def action_unwatch(self) -> None:
+        if isinstance(self.pane, Watched):
+            listing = self.query_one(Listing)
+            if listing.cursor < len(listing.rows):
+                self.watches.remove(listing.rows[listing.cursor].key)
+            self._detail = None
+            self._draw()
 
     # the snapshot
 
@@ -430,6 +475,7 @@ esc             back; leaves the view where there is no way back
 space           pause
 r               look at everything now, whatever it costs
 s               what is counted as since begins now
+w               watch an expression, in Go's syntax; x: no more
 c               take a snapshot: stops the program for some milliseconds
 q               quit
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 
 from gosnap.report.text.units import shorten
 
@@ -14,12 +14,13 @@ _GAP = 2
 @dataclass(frozen=True)
 class Column:
     """``flexible``: gives way, and takes what is left; ``drop``: left out when room is short, 1 first, 0
-    never."""
+    never; ``head``: of what is too long the beginning is shown, of others both ends."""
 
     title: str
     left: bool = False
     flexible: bool = False
     drop: int = 0
+    head: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,13 @@ def line(columns: Sequence[Column], fitted: Fitted, cells: Sequence[str]) -> str
     parts = []
     for i in fitted.shown:
         width = fitted.widths[i]
-        text = shorten(cells[i], width)
+        text = _begin(cells[i], width) if columns[i].head else shorten(cells[i], width)
         pad = " " * max(width - cell_len(text), 0)
         parts.append(text + pad if columns[i].left else pad + text)
     return (" " * _GAP).join(parts).rstrip()
+
+
+def _begin(text: str, width: int) -> str:
+    if cell_len(text) <= width:
+        return text
+    return chop_cells(text, max(width - 1, 1))[0] + "…"

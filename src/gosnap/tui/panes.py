@@ -16,6 +16,7 @@ from gosnap.live.record import Row as Record
 from gosnap.live.record import size_classes
 from gosnap.live.sites import Frame, Stack
 from gosnap.live.watcher import Tick
+from gosnap.live.watches import Watches
 from gosnap.report.text.units import clean, count, duration, percent, short_paths, size
 from gosnap.tui.columns import Column
 
@@ -70,6 +71,7 @@ class Seen:
 
     history: History
     stacks: Callable[[Frame, int], list[Stack]]
+    watches: Watches
     chosen: Callable[[str], bool] = field(default=lambda text: True)
     """Whether a row's name is let through by the filter."""
 
@@ -435,6 +437,48 @@ class Collections(Pane):
         )
 
 
+class Watched(Pane):
+    """Expressions, with their values."""
+
+    name = "watch"
+    columns = (
+        Column("expression", left=True),
+        Column("changes", drop=1),
+        Column("last", drop=2),
+        Column("value", left=True, flexible=True, head=True),
+    )
+
+    def rows(self, seen: Seen, sort: int, reverse: bool) -> list[Row]:
+        now = seen.tick.unix_ns if seen.tick is not None else 0
+        out = []
+        for w in seen.watches:
+            expression = clean(w.expression)
+            if not seen.chosen(expression):
+                continue
+            ago = max(now - w.changed_unix_ns, 0) / 1e9
+            value = clean(w.line) if not w.error else f"not there: {clean(w.error)}"
+            out.append(
+                Row(
+                    w.expression,
+                    [
+                        expression,
+                        count(w.changes) if w.changes else "",
+                        f"{age(ago)} ago" if w.changed_unix_ns else "",
+                        value,
+                    ],
+                    [expression, w.changes, w.changed_unix_ns, value],
+                    lambda w=w: Detail(clean(w.expression), [clean(t) for t in w.lines[1:] or [w.error]]),  # type: ignore[misc]
+                )
+            )
+        return ordered(out, sort, reverse)
+
+    def empty(self, seen: Seen) -> str:
+        return "w adds an expression: a package variable (main.queue), its fields, elements, len(...)"
+
+    def note(self, seen: Seen) -> str:
+        return "x takes the one below the cursor away" if len(seen.watches) else ""
+
+
 def share(basis_points: int) -> str:
     """12.3%; nothing for what is not known."""
     return f"{basis_points / 100:.1f}%" if basis_points >= 0 else ""
@@ -449,4 +493,4 @@ def age(seconds: float) -> str:
 
 def panes() -> list[Pane]:
     """All of them, in their order on the screen."""
-    return [Sites(), Goroutines(), Regions(), Classes(), Collections()]
+    return [Sites(), Goroutines(), Regions(), Classes(), Collections(), Watched()]
