@@ -112,6 +112,9 @@ class Garbage:
     def address(self, symbol: str) -> int | None:
         return None
 
+    def variable_size(self, symbol: str) -> int | None:
+        return None
+
     def need_address(self, symbol: str) -> int:
         offset = self.layouts.need("runtime.mheap", "allspans").offset
         return self.base - (offset if symbol == "runtime.mheap_" else 0)
