@@ -82,11 +82,26 @@ STRUCTS: dict[str, tuple[str, ...]] = {
     "runtime.memRecord": ("active", "future"),
     "runtime.memRecordCycle": ("allocs", "frees", "alloc_bytes", "free_bytes"),
     "runtime.buckhashArray": (),
-    "runtime.workType": ("spanSPMCs.list", "wbufSpans.free.first", "wbufSpans.busy.first"),
+    "runtime.workType": ("cpuStats", "spanSPMCs.list", "wbufSpans.free.first", "wbufSpans.busy.first"),
     "runtime.spanSPMC": ("ring", "cap"),
-    "runtime.mstats": ("numgc", "numforcedgc", "pause_total_ns", "last_gc_unix", "last_gc_nanotime"),
+    "runtime.mstats": (
+        *("heapStats.stats", "buckhash_sys", "mspan_sys", "mcache_sys", "gcMiscSys", "other_sys"),
+        *("stacks_sys", "last_gc_unix", "pause_total_ns", "pause_ns", "pause_end", "numgc", "numforcedgc"),
+        "last_gc_nanotime",
+    ),
+    "runtime.heapStatsDelta": (
+        *("committed", "released", "inHeap", "inStacks", "inWorkBufs", "inPtrScalarBits", "tinyAllocCount"),
+        *("largeAlloc", "largeAllocCount", "smallAllocCount", "largeFree", "largeFreeCount"),
+        "smallFreeCount",
+    ),
+    "runtime.cpuStats": tuple(
+        name
+        for lower in ("gcAssist", "gcDedicated", "gcIdle", "gcPause", "gcTotal", "scavengeTotal", "total")
+        for name in (f"{lower}Time", f"{lower.replace('gc', 'GC')}Time", f"{lower[0].upper()}{lower[1:]}Time")
+    ),
     "runtime.gcControllerState": (
-        *("heapMarked", "heapLive", "gcPercentHeapGoal", "gcPercent", "memoryLimit"),
+        *("heapMarked", "heapLive", "gcPercentHeapGoal", "gcPercent", "memoryLimit", "sweepDistMinTrigger"),
+        *("triggered", "heapFree", "totalAlloc", "totalFree", "mappedReady"),
     ),
     "runtime.schedt": ("lastpoll",),
     "runtime.waitq": ("first", "last"),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 VERBS = {
     "ps": ("gosnap.commands.ps", "the Go processes here"),
+    "live": ("gosnap.commands.live", "a running program by the second, without stopping it"),
     "capture": ("gosnap.commands.capture", "take a snapshot of a running process, or of a core"),
     "types": ("gosnap.commands.types", "objects and bytes by type, package, kind or size class"),
     "suspects": ("gosnap.commands.suspects", "the few places that hold most, told in sentences"),

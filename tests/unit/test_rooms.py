@@ -15,11 +15,14 @@ MAY_IMPORT = {
     "heap": {"_kernels", "binary", "target", "goruntime"},
     # profile.memory alone knows Go programs; see test_profiles_of_files_know_no_programs
     "profile": {"_kernels", "binary", "target", "goruntime"},
+    # a running program by the second
+    "live": {"_kernels", "binary", "target", "goruntime", "heap"},
     # values of a snapshot are found by what heap knows of its file
     "values": {"_kernels", "binary", "target", "goruntime", "heap"},
     # a kernel writes the lines of texts that have millions
     "report": {"_kernels", "heap", "profile", "values"},
-    "commands": {"report", "heap", "target", "goruntime", "binary", "profile", "values"},
+    "tui": {"report", "live"},
+    "commands": {"report", "heap", "target", "goruntime", "binary", "profile", "values", "live", "tui"},
 }
 EVERYWHERE = {"errors", "_version"}
 
@@ -65,6 +68,12 @@ def test_profiles_of_files_know_no_programs() -> None:
         if room == "profile" and path.name != "memory.py":
             rooms = {name.split(".")[1] for name in imported(tree) if name.startswith("gosnap.")}
             assert not rooms & {"goruntime", "target"}, path.relative_to(SOURCE)
+
+
+def test_only_screens_import_textual() -> None:
+    for room, path, tree in modules():
+        if any(name.partition(".")[0] == "textual" for name in imported(tree)):
+            assert room == "tui", path.relative_to(SOURCE)
 
 
 def test_nothing_below_commands_knows_argv_or_prints() -> None:

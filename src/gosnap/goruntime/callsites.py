@@ -210,10 +210,12 @@ def printed(name: str) -> str:
     return name if first < 0 or last <= first else f"{name[:first]}[...]{name[last + 1 :]}"
 
 
-def call_sites(program: GoProgram, start: memoryview, pcs: memoryview) -> CallSites:
+def call_sites(
+    program: GoProgram, start: memoryview, pcs: memoryview, symbols: Symbols | None = None
+) -> CallSites:
     """The locations of stacks of return addresses: stack i is pcs[start[i]:start[i + 1]] (i64, u64),
-    innermost first."""
-    symbols = Symbols(program)
+    innermost first. ``symbols``: the program's, where they have been made before."""
+    symbols = symbols or Symbols(program)
     # a stack that was cut at its last frame may lack the calls around an inlined one
     ends, tail = _several(kernel.ends(start, pcs))
     tails = [symbols.outward(pc) for pc in ends]

@@ -106,11 +106,11 @@ def read_goroutines(program: GoProgram) -> Goroutines:
         address=np.array(kept, np.uint64)[live],
         status=status[live],
         columns={name: column[live] for name, column in columns.items()},
-        reasons=_reasons(program),
+        reasons=read_reasons(program),
     )
 
 
-def _reasons(program: GoProgram) -> list[str]:
+def read_reasons(program: GoProgram) -> list[str]:
     """runtime.waitReasonStrings: an array of strings, indexed by waitReason."""
     at = program.address("runtime.waitReasonStrings")
     size = program.variable_size("runtime.waitReasonStrings")

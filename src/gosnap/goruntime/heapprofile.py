@@ -90,10 +90,7 @@ def read_heap_profile(program: GoProgram, buckets: Buckets | None = None) -> Hea
             f"{buckets.moving:,} of {len(buckets):,} stacks were sampled while they were read; their newest "
             "counts are of moments within some milliseconds"
         )
-    if buckets.held:
-        notes.append(_being_written(program, buckets))
-    if buckets.damaged:
-        notes.append(f"{buckets.damaged:,} of {len(buckets):,} buckets contradict themselves")
+    notes += doubts(program, buckets)
     return HeapProfile(
         state=buckets.state,
         size=buckets.size,
@@ -105,6 +102,14 @@ def read_heap_profile(program: GoProgram, buckets: Buckets | None = None) -> Hea
         time_nanos=time.time_ns(),
         notes=notes,
     )
+
+
+def doubts(program: GoProgram, buckets: Buckets) -> list[str]:
+    """Why a reading may not be what the program means; none in a correct one."""
+    out = [_being_written(program, buckets)] if buckets.held else []
+    if buckets.damaged:
+        out.append(f"{buckets.damaged:,} of {len(buckets):,} buckets contradict themselves")
+    return out
 
 
 def _being_written(program: GoProgram, buckets: Buckets) -> str:

@@ -9,6 +9,8 @@ mprof.go (buckhash), mgcmark_greenteagc.go (rings of the span queues), mgc.go (w
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from gosnap.errors import ReadError
 from gosnap.goruntime.arenas import arena_structs
 from gosnap.goruntime.program import GoProgram
@@ -82,7 +84,8 @@ def _page_allocator(program: GoProgram) -> Iterator[Range]:
             raw = program.space.read(mheap + chunks.offset, min(chunks.size, 1 << 19))
         except ReadError:
             raw = b""
-        for word in memoryview(raw).cast("Q"):
+        words = np.frombuffer(raw, "<u8")
+        for word in words[words != 0].tolist():
             yield word, _CHUNKS_L2
     summary = lay.find("runtime.mheap", "pages.summary")
     if summary is not None:

@@ -151,7 +151,7 @@ def _held(program: GoProgram) -> int:
     return found
 
 
-def read_buckets(program: GoProgram) -> Buckets:
+def read_buckets(program: GoProgram, blocks: Blocks | None = None) -> Buckets:
     """The memory profile of a program that stands still, or that runs.
 
     A running one is read until two readings, one behind the other, are equal: counters only grow, and move
@@ -160,9 +160,9 @@ def read_buckets(program: GoProgram) -> Buckets:
     be held. If that does not come about, two will do that agree in all that is published, within one cycle,
     and whose locks were free: buckets that were sampled meanwhile are counted in ``moving``. If a lock was
     held all the time, two that are equal will do, and ``held`` says so. GosnapError for memory that holds no
-    such thing, or that never rests.
+    such thing, or that never rests. ``blocks``: of an earlier reading, which is then quicker.
     """
-    blocks = Blocks(program.space, program.image.mappings)
+    blocks = blocks or Blocks(program.space, program.image.mappings)
     if not isinstance(program.space, RunningSpace):
         return _read(program, read_state(program), blocks)
     last = None

@@ -70,6 +70,7 @@ class GoProgram:
         self.space = image.space
         self.elf = elf
         self._dwarf = dwarf
+        self._addresses: dict[str, int | None] = {}
         self.bias = load_bias(image, elf)
         self.place = Place(elf, self.bias, image.space, image.exe_label)
         self.version = elf.go_version() or self._runtime_version() or named_version(elf)
@@ -136,6 +137,11 @@ class GoProgram:
     def address(self, symbol: str) -> int | None:
         """Run-time address of a package variable or function; None if the binary does not have it. Without a
         symbol table, of a variable of the runtime that can be recognised."""
+        if symbol not in self._addresses:
+            self._addresses[symbol] = self._address(symbol)
+        return self._addresses[symbol]
+
+    def _address(self, symbol: str) -> int | None:
         found = self.elf.symbol(symbol)
         if found is not None:
             return found[0] + self.bias

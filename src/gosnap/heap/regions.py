@@ -1,7 +1,7 @@
 """Where the RSS of the process went: every resident page gets exactly one row."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -87,6 +87,37 @@ def _bytes_of(spans: Spans, chosen: npt.NDArray[np.uint8]) -> int:
     return int((count.astype(np.uint64) * spans.elemsize).sum())
 
 
+def _joined(base: U64, npages: U64) -> Intervals:
+    """Spans, sorted by address, as intervals; neighbours as one."""
+    if not len(base):
+        return []
+    end = base + npages * np.uint64(PAGE_SIZE)
+    first = np.flatnonzero(np.concatenate([[True], base[1:] > end[:-1]]))
+    last = np.append(first[1:], len(base)) - 1
+    return list(zip(base[first].tolist(), end[last].tolist(), strict=True))
+
+
+@dataclass
+class InSpans:
+    """What is in the spans in use: rows of the objects (region, resident bytes, bytes, note), and bytes."""
+
+    rows: list[tuple[str, int, int, str]]
+    objects_resident: int
+    """Resident bytes of all rows."""
+    resident: int
+    """Resident bytes of the spans."""
+    object_bytes: int
+
+
+class Places(Protocol):
+    """Where spans are: in use, and of stacks and the runtime (``goruntime.spans.Spans``)."""
+
+    base: U64
+    npages: U64
+    manual_base: U64
+    manual_npages: U64
+
+
 def reconcile(
     program: GoProgram, heap: Heap, spans: Spans, live: npt.NDArray[np.uint8] | None = None
 ) -> Regions:
@@ -94,14 +125,34 @@ def reconcile(
 
     ``live``: u8 per object, by which allocated objects are split into live ones and garbage.
     """
-    image = program.image
-    pages = resident_pages(image)
+    pages = resident_pages(program.image)
     n = len(spans)
     alloc, total = np.zeros(n, np.uint64), np.zeros(n, np.uint64)
     heap.resident(pages.start, pages.end, alloc, total)
-    alive = np.zeros(n, np.uint64)
-    if live is not None:
+    objects = int(alloc.sum())
+    object_bytes = int((spans.counts.astype(np.uint64) * spans.elemsize).sum())
+    if live is None:
+        rows = [(OBJECTS, objects, object_bytes, f"{heap.nobjects:,} objects, live or not yet collected")]
+    else:
+        alive = np.zeros(n, np.uint64)
         heap.resident(pages.start, pages.end, alive, total, live)
+        reached, resident = int(np.count_nonzero(live)), int(alive.sum())
+        reached_bytes = _bytes_of(spans, live)
+        rows = [
+            (LIVE, resident, reached_bytes, f"{reached:,} objects that the program can reach"),
+            (
+                GARBAGE,
+                objects - resident,
+                object_bytes - reached_bytes,
+                f"{heap.nobjects - reached:,} objects, not yet collected",
+            ),
+        ]
+    return account(program, pages, spans, InSpans(rows, objects, int(total.sum()), object_bytes))
+
+
+def account(program: GoProgram, pages: Pages, spans: Places, inside: InSpans) -> Regions:
+    """The rows of ``reconcile`` around those of the objects, which are the caller's."""
+    image = program.image
     arena_list = arena_starts(program)
     maps = image.mappings
     mapped: Intervals = []
@@ -128,19 +179,16 @@ def reconcile(
     arenas = merge([(a, a + ARENA_BYTES) for a in arena_list])
     readable = merge(mapped + named_go)
     arena_mapped = intersect(readable, arenas)
-    span_rows: Intervals = list(
-        zip(spans.base.tolist(), (spans.base + spans.npages * np.uint64(PAGE_SIZE)).tolist(), strict=True)
+    span_rows = _joined(spans.base, spans.npages)
+    work_buffers = np.isin(spans.manual_base, np.array(sorted(work_buffer_spans(program)), np.uint64))
+    work_spans, stack_spans = (
+        _joined(spans.manual_base[which], spans.manual_npages[which])
+        for which in (work_buffers, ~work_buffers)
     )
-    wbufs = work_buffer_spans(program)
-    stack_spans: Intervals = []
-    work_spans: Intervals = []
-    for base, npages in zip(spans.manual_base.tolist(), spans.manual_npages.tolist(), strict=True):
-        (work_spans if base in wbufs else stack_spans).append((base, base + npages * PAGE_SIZE))
-    objects, in_spans = int(alloc.sum()), int(total.sum())
+    in_spans = inside.resident
     stacks, work = pages.within(stack_spans), pages.within(work_spans)
     in_arenas = pages.within(arenas)
     idle = in_arenas - in_spans - stacks - work
-    object_bytes = int((spans.counts.astype(np.uint64) * spans.elemsize).sum())
     span_bytes = length(span_rows)
     used = merge(span_rows + stack_spans + work_spans)
     idle_virtual = length(subtract(arena_mapped, used))
@@ -165,22 +213,12 @@ def reconcile(
     def row(region: str, resident: int, virtual: int, note: str) -> None:
         rows.append({"region": region, "bytes": resident, "virtual_bytes": virtual, "note": note})
 
-    if live is None:
-        row(OBJECTS, objects, object_bytes, f"{heap.nobjects:,} objects, live or not yet collected")
-    else:
-        reached, resident = int(np.count_nonzero(live)), int(alive.sum())
-        reached_bytes = _bytes_of(spans, live)
-        row(LIVE, resident, reached_bytes, f"{reached:,} objects that the program can reach")
-        row(
-            GARBAGE,
-            objects - resident,
-            object_bytes - reached_bytes,
-            f"{heap.nobjects - reached:,} objects, not yet collected",
-        )
+    for r in inside.rows:
+        row(*r)
     row(
         FREE_SLOTS,
-        in_spans - objects,
-        span_bytes - object_bytes,
+        in_spans - inside.objects_resident,
+        span_bytes - inside.object_bytes,
         "in spans that are in use, and tails of spans",
     )
     row(IDLE, idle, idle_virtual, "kept for reuse, or given back to the system already")

@@ -35,5 +35,13 @@ def to_json(view: View | ProfileView) -> str:
     )
 
 
+def to_line(kind: str, row: dict[str, Any]) -> str:
+    """One line of a stream: the object without blanks, with what it is."""
+    document = {"schema_version": SCHEMA_VERSION, "kind": kind, **row}
+    compact = (",", ":")
+    text = json.dumps(document, ensure_ascii=False, separators=compact, allow_nan=False, default=_refuse)
+    return text + "\n"
+
+
 def _refuse(value: object) -> Any:
     raise TypeError(f"{type(value).__name__} in a view: only str, int, list and dict belong there")

@@ -1,0 +1,1 @@
+"""A running program by the second, read page by page while it runs on."""
