@@ -393,7 +393,8 @@ def test_a_locked_profile_is_not_believed(go_version: str, gobuild: Build, runni
     assert b.held & 1 and b.damaged == 0
     assert "is the process stopped?" in " ".join(read_heap_profile(program, b).notes)
     target.ask("read off")
-    assert read_buckets(program).held == 0
+    # what reads may have one round to end
+    assert any(read_buckets(program).held == 0 for _ in range(1000))
 
 
 def _all_stopped(pid: int) -> None:
