@@ -177,7 +177,8 @@ def _run(verb: str, arguments: list[str]) -> int:
     )
     module.add_arguments(parser)
     try:
-        options = parser.parse_args(arguments)
+        # words may stand behind options: `show PID --goroutine 1 s.clients`
+        options = parser.parse_intermixed_args(arguments)
     except SystemExit as e:
         return e.code if isinstance(e.code, int) else 2
     _end_in_order()

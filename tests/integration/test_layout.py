@@ -191,6 +191,8 @@ def test_what_live_objects_would_save(
     path = tmp_path / "a.gosnap"
     assert main(["capture", str(target.pid), "-o", str(path), "--no-contents", "--quiet"]) == 0
     capsys.readouterr()
+    one = asked(capsys, str(binary), "--snapshot", str(path), "main.User")
+    assert one["struct"]["live_objects"] == target.json["counts"]["main.User"]
     for words in ((str(binary), "--snapshot", str(path)), (str(path),)):
         rows = asked(capsys, *words, "--all", "-n", "0")["rows"]
         counts: dict[str, int] = {}
