@@ -31,6 +31,7 @@ _ALIGN64 = ("internal/runtime/atomic.align64", "runtime/internal/atomic.align64"
 _NOT_IN_HEAP = ("internal/runtime/sys.NotInHeap", "runtime/internal/sys.NotInHeap", "runtime/cgo.Incomplete")
 _OF_THE_LINKER = re.compile(r"\w+<")
 """Channels and maps as debuggers are told of them, "hchan<int>" (cmd/link/internal/ld/dwarf.go)."""
+_DIRECTORIES = re.compile(r"(?:[\w.~%-]+/)+")
 _HOST_LAYOUT = "structs.HostLayout"
 
 
@@ -108,7 +109,8 @@ class Structs:
         return out
 
     def find(self, name: str) -> list[int]:
-        """The structures of this name, or behind it as a typedef of C; "struct item" means C's item."""
+        """The structures of this name, or behind it as a typedef of C; "struct item" means C's item. Where
+        there are none, those that read so without the directories of their import paths."""
         plain = name
         for word in ("struct ", "union ", "class "):
             plain = plain.removeprefix(word)
@@ -117,6 +119,9 @@ class Structs:
             d = self._details
             behind = [int(d.alias_type[i]) for i in d.alias_name.find(plain)]
             rows += [r for r in behind if self._is_struct(r) and r not in rows]
+        if not rows:
+            ends = self.types.name.with_suffix("/" + plain)
+            rows = [r for r in ends if self._is_struct(r) and _DIRECTORIES.fullmatch(self._before(r, plain))]
         if plain != name:
             rows = [r for r in rows if not self._is_go(r)]
         out = dict[tuple[object, ...], int]()
@@ -124,6 +129,9 @@ class Structs:
             s = self.of(row)
             out.setdefault((s.language, s.size, tuple((f.name, f.type, f.offset) for f in s.fields)), row)
         return list(out.values())
+
+    def _before(self, row: int, end: str) -> str:
+        return self.types.name[row].removesuffix(end)
 
     def _is_go(self, row: int) -> bool:
         return int(self.types.kind[row]) != 0
