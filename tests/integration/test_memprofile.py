@@ -1,5 +1,6 @@
 """The memory profile as we read it, against what the program itself writes: runtime/pprof in both forms."""
 
+import json
 import os
 import re
 import shutil
@@ -538,6 +539,16 @@ def test_a_program_that_keeps_none(
     take(str(target.pid), out=tmp_path / "a.gosnap")
     for source in (str(target.pid), str(tmp_path / "a.gosnap")):
         assert main(["proto", source, "-o", str(tmp_path / "x")]) == 1
+        assert "keeps no memory profile" in capsys.readouterr().err
+        # top has another answer: the objects, as `types` shows them
+        assert main(["top", source, "--format=json", "-nodecount=0"]) == 0
+        out, err = capsys.readouterr()
+        assert "keeps no memory profile" in err and "net/http/pprof" in err and "objects, by type" in err
+        answer = json.loads(out)
+        wanted = open_snapshot(tmp_path / "a.gosnap").types(top=None)
+        assert answer["kind"] == "types" and answer["rows"][0] == wanted.rows[0]
+        assert {r["type"] for r in answer["rows"]} >= {r["type"] for r in wanted.rows[:10]}
+        assert main(["top", source, "--format=csv"]) == 1
         assert "keeps no memory profile" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
 

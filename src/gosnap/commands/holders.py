@@ -6,13 +6,12 @@ A process is stopped for a moment, for a snapshot that does not stay.
 from __future__ import annotations
 
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gosnap.commands import common, profile_flags, profile_sources, profiles, progress
-from gosnap.errors import GosnapError, UsageError
+from gosnap.commands import common, passing, profile_flags, profile_sources, profiles
+from gosnap.errors import UsageError
 from gosnap.heap import take
 from gosnap.heap.allocations import matching
 from gosnap.heap.holders import no_function
@@ -113,16 +112,5 @@ def _taken(asked: _Asked, *, quiet: bool) -> View:
     profile = profiles.read(asked.target, exe=asked.exe)
     if not matching(profile.sites, asked.match).any():
         raise no_function(asked.target, asked.pattern)
-    line = progress.line("auto", quiet)
-    with tempfile.TemporaryDirectory(prefix="gosnap-holders-") as name:
-        path = Path(name) / "target.gosnap"
-        try:
-            # of many objects at once neither keys nor strings are shown, so the bytes of the heap stay out
-            take.take(asked.target, exe=asked.exe, contents=False, out=path, progress=line)
-        finally:
-            if line is not None:
-                line.clear()
-        try:
-            return asked.answer(path)
-        except GosnapError as e:
-            raise type(e)(*(text.replace(str(path), asked.target) for text in (e.message, e.hint))) from None
+    with passing.taken(asked.target, exe=asked.exe, quiet=quiet) as path:
+        return asked.answer(path)

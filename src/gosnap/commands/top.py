@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from gosnap.commands.profile_flags import parse
 from gosnap.commands.profile_run import Run
+from gosnap.errors import NoProfileError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,12 @@ def main(words: list[str]) -> int:
             from gosnap.commands import holders
 
             return holders.run(found)
-    run = Run(words, "top", FORMATS, errors=True, changes=True)
+    try:
+        run = Run(words, "top", FORMATS, errors=True, changes=True)
+    except NoProfileError as why:
+        from gosnap.commands import object_view
+
+        return object_view.instead(words, why)
     report = run.report
     if run.compares:
         from gosnap.commands import diff

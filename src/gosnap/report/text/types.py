@@ -1,5 +1,6 @@
 """``gosnap types`` as text."""
 
+import shlex
 from dataclasses import dataclass
 
 from gosnap.heap.views import Row, View
@@ -14,12 +15,13 @@ _NAMES = {"type": "type", "package": "package", "kind": "kind", "size_class": "s
 @dataclass(frozen=True)
 class Asked:
     """What was asked for: the file, grouped by what, of which names, and of which objects (all, live,
-    garbage)."""
+    garbage); ``capture``: what a person captures first, where there is no file."""
 
     path: str
     by: str = "type"
     match: str | None = None
     only: str = "all"
+    capture: tuple[str, ...] = ()
 
 
 def render(page: Page, view: View, asked: Asked) -> None:
@@ -49,8 +51,9 @@ def render(page: Page, view: View, asked: Asked) -> None:
         stacks.missing(page, sampling)
     warn_untrusted(page, view)
     name = file_argument(asked.path)
+    before = [shlex.join(["gosnap", "capture", *asked.capture])] if asked.capture else []
     if asked.by == "type":
-        page.next(f"gosnap types {name} --by package", f"gosnap info {name}")
+        page.next(*before, f"gosnap types {name} --by package", f"gosnap info {name}")
     else:
         page.next(f"gosnap types {name}")
 
