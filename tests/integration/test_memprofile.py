@@ -350,8 +350,9 @@ def test_a_busy_program_is_not_stopped(
             assert "changed during each" in e.message
             continue
         allocs, frees = map(np.asarray, b.counts("now"))
-        assert b.damaged == 0
-        assert (frees <= allocs).all()
+        # a bucket that is written at this moment may be seen half-way
+        assert b.damaged <= b.moving
+        assert int((frees > allocs).sum()) <= b.moving
         assert int(allocs.sum()) >= allocated
         allocated = int(allocs.sum())
     assert allocated > 0

@@ -191,7 +191,9 @@ def read_buckets(program: GoProgram, blocks: Blocks | None = None) -> Buckets:
                 locked = replace(now, held=held)
             if not held & (1 | 2 << state.cycle % FUTURES) and _same_published(last, now):
                 moving = len(now) - len(last) + _differing(last, now)
-                settled = replace(now, held=held, moving=moving)
+                # what contradicts itself only while it is written is not damaged
+                damaged = min(last.damaged, now.damaged)
+                settled = replace(now, held=held, moving=moving, damaged=damaged)
         if now.held:
             time.sleep(_PAUSE)
         last = now
