@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gosnap._kernels.tree import mark_below
+from gosnap.heap.numbering import numbered
 from gosnap.heap.roles import ROLE_SHIFT, Role
 from gosnap.heap.syncmaps import sync_maps
 from gosnap.heap.tree import Tree
@@ -82,7 +83,7 @@ def items_of(tree: Tree, node: int) -> list[Items]:
 
 def _by_type(tree: Tree, objects: I64, sizes: I64, retained: I64) -> list[tuple[str, int, int, int]]:
     names: dict[str, list[int]] = {}
-    keys, which = np.unique(tree.columns.types[objects], return_inverse=True)
+    keys, which = numbered(tree.columns.types[objects].astype(np.uint64))
     for weights, place in ((np.ones(len(objects)), 0), (sizes, 1), (retained, 2)):
         sums = np.bincount(which, weights=weights, minlength=len(keys))
         for key, total in zip(keys.tolist(), sums.tolist(), strict=True):
@@ -97,7 +98,7 @@ def mix_of(tree: Tree, node: int, others: I64 | None = None) -> list[Mix]:
         objects = objects_below(tree, node)
     else:
         mark = np.zeros(tree.nodes, np.uint8)
-        mark_below(tree.idom, np.unique([node, *others.tolist()]).astype(np.uint32), mark)
+        mark_below(tree.idom, np.append(others, node).astype(np.uint32), mark)
         objects = np.flatnonzero(mark[: tree.objects])
     sizes = tree.columns.elemsize[tree.columns.span_of(objects)].astype(np.int64)
     rows = _by_type(tree, objects, sizes, sizes)
