@@ -350,9 +350,8 @@ def test_a_busy_program_is_not_stopped(
             assert "changed during each" in e.message
             continue
         allocs, frees = map(np.asarray, b.counts("now"))
-        # a bucket that is written at this moment may be seen half-way
-        assert b.damaged <= b.moving
-        assert int((frees > allocs).sum()) <= b.moving
+        assert b.damaged == 0
+        assert (frees <= allocs).all()
         assert int(allocs.sum()) >= allocated
         allocated = int(allocs.sum())
     assert allocated > 0
@@ -382,6 +381,8 @@ def test_a_locked_profile_is_not_believed(go_version: str, gobuild: Build, runni
     target.ask("read on")
     # what holds the lock runs most of the time: it is met soon, or the lock is not where we look
     for _ in range(1000):
+        # it has run on since it was stopped before
+        target.ask("exp 1 2")
         os.kill(target.pid, signal.SIGSTOP)
         try:
             _all_stopped(target.pid)
@@ -395,8 +396,7 @@ def test_a_locked_profile_is_not_believed(go_version: str, gobuild: Build, runni
     assert b.held & 1 and b.damaged == 0
     assert "is the process stopped?" in " ".join(read_heap_profile(program, b).notes)
     target.ask("read off")
-    # what reads may have one round to end
-    assert any(read_buckets(program).held == 0 for _ in range(1000))
+    assert read_buckets(program).held == 0
 
 
 def _all_stopped(pid: int) -> None:

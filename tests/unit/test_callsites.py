@@ -99,6 +99,29 @@ def test_leading_hidden_frames_go_unless_all_are_hidden_and_last_ones_are_comple
     assert [stack[a:b].tolist() for a, b in itertools.pairwise(start)] == wanted
 
 
+def test_damage_lasts_and_what_is_written_does_not() -> None:
+    still, moved = [5, 0, 0, 0], [6, 0, 0, 0]
+    cases = [
+        # (in doubt before, after, whether the counters moved, whether the bucket is damaged)
+        (0, 0, False, False),
+        (2, 2, False, True),
+        (2, 2, True, False),
+        (2, 0, True, False),
+        (0, 2, True, False),
+        # a hash is written once, before others see the bucket
+        (1, 1, True, True),
+        (1, 3, True, True),
+        (3, 2, False, False),
+    ]
+    for before, after, moving, wanted in cases:
+        for other in (still, moved):
+            counters = [column("q", other + still), column("q", other + (moved if moving else still))]
+            doubt = column("Q", [0, before]), column("Q", [0, after])
+            same = column("q", still + still)
+            assert kernel.lasting(*doubt, *counters, same, same) == wanted
+            assert kernel.lasting(*doubt, same, same, *counters) == wanted
+
+
 def test_ends_of_stacks() -> None:
     assert kernel.ends(offsets([2, 0, 1]), column("Q", [7, 8, 9])).tolist() == [8, 0, 9]
 
@@ -129,6 +152,7 @@ def test_columns_that_do_not_fit(lists: list[list[int]]) -> None:
         lambda: kernel.present(q[0]),
         lambda: kernel.rows(q[0], q[1], q[2], q[3]),
         lambda: kernel.differing(q[0], q[1], q[2], q[3], b[4]),
+        lambda: kernel.lasting(u[0], u[1], q[2], q[3], q[4], q[5]),
         lambda: kernel.ends(q[0], u[1]),
         lambda: kernel.join(q[0], i[1], b[2], i[3], q[4], b[5], n),
         lambda: kernel.flagged(i[0], b[1]),

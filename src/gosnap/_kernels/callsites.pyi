@@ -33,6 +33,11 @@ def differing(a: Buffer, b: Buffer, c: Buffer, d: Buffer, only: Buffer) -> int:
     """How many rows of i64[n * 4] differ between ``a`` and ``b``, or between ``c`` and ``d``, in the columns
     that ``only`` (u8[4]) names."""
 
+def lasting(before: Buffer, after: Buffer, a: Buffer, b: Buffer, c: Buffer, d: Buffer) -> int:
+    """How many rows are in doubt (u64[n], as mprof.Chain has it) in two readings of which ``a``, ``c`` and
+    ``b``, ``d`` (i64[n * 4]) are the counters: in both for a wrong hash, which is written once; for the same
+    reason and with the same counters otherwise, since what is written meanwhile may be seen half-way."""
+
 def ends(start: Buffer, pcs: Buffer) -> Column:
     """The last of each stack's pcs, u64[n]; 0 for an empty one. Stack i is pcs[start[i]:start[i + 1]]."""
 

@@ -143,6 +143,29 @@ def differing(
     return found
 
 
+def lasting(
+    const uint64_t[::1] before not None,
+    const uint64_t[::1] after not None,
+    const int64_t[::1] a not None,
+    const int64_t[::1] b not None,
+    const int64_t[::1] c not None,
+    const int64_t[::1] d not None,
+):
+    cdef Py_ssize_t n = before.shape[0], i, k
+    cdef Py_ssize_t found = 0
+    cdef bint same
+    if after.shape[0] != n or a.shape[0] != n * CYCLES or b.shape[0] != n * CYCLES:
+        raise ValueError("buckets: columns differ in length")
+    if c.shape[0] != n * CYCLES or d.shape[0] != n * CYCLES:
+        raise ValueError("buckets: columns differ in length")
+    for i in range(n):
+        same = before[i] == after[i] and after[i] != 0
+        for k in range(i * CYCLES, (i + 1) * CYCLES if same else 0):
+            same = same and a[k] == b[k] and c[k] == d[k]
+        found += same or (before[i] & after[i] & 1) != 0
+    return found
+
+
 # ---- stacks ----
 
 

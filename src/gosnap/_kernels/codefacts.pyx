@@ -324,7 +324,7 @@ cdef class CodeFacts:
     cdef void called(self, State *s, uint64_t target, bint final) noexcept nogil:
         cdef int64_t f = self.function_at(target)
         cdef int role = self.role[f] if f >= 0 else OTHER
-        cdef Word ax = s.regs[AX], bx = s.regs[BX], si = s.regs[SI], out
+        cdef Word ax = s.regs[AX], bx = s.regs[BX], si = s.regs[SI], made, out
         if role == BARRIER:
             forget(s, 11)
             return
@@ -343,26 +343,21 @@ cdef class CodeFacts:
             return
         out.kind = UNKNOWN
         out.value = 0
-        if role == NEW and ax.kind == TYPE:
-            out.kind = POINTER
-            out.value = ax.value
-        elif role == NEW_BX and bx.kind == TYPE:
-            out.kind = POINTER
-            out.value = bx.value
-        elif role == MAKE_SLICE and ax.kind == TYPE:
-            out.kind = ARRAY
-            out.value = ax.value
-        elif role == GROW_SLICE and si.kind == TYPE:
-            out.kind = ARRAY
-            out.value = si.value
-        elif role == MAKE_MAP and ax.kind == TYPE:
-            out.kind = MAP
-            out.value = ax.value
-        elif role == MAKE_CHAN and ax.kind == TYPE:
-            out.kind = CHAN
-            out.value = ax.value
-        elif role == OTHER and f >= 0:
-            out = self.result[f]
+        # what makes a value is told its type in one of three registers
+        made = bx if role == NEW_BX else si if role == GROW_SLICE else ax
+        if role == OTHER:
+            if f >= 0:
+                out = self.result[f]
+        elif made.kind == TYPE:
+            if role == NEW or role == NEW_BX:
+                out.kind = POINTER
+            elif role == MAKE_SLICE or role == GROW_SLICE:
+                out.kind = ARRAY
+            elif role == MAKE_MAP:
+                out.kind = MAP
+            elif role == MAKE_CHAN:
+                out.kind = CHAN
+            out.value = made.value if out.kind else 0
         s.regs[AX] = out
 
     cdef void stored(self, State *s, const Instruction *c, uint64_t next, bint final) noexcept nogil:

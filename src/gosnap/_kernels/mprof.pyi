@@ -40,7 +40,8 @@ class Chain:
 
     def columns(self) -> dict[str, bytes]:
         """address u64[n], size u64[n], start u64[n+1] into pcs, pcs u64, counters u64[n][8]: allocs of active
-        and of the three future cycles, then frees of the same."""
+        and of the three future cycles, then frees of the same; doubt u64[n]: 1 for a wrong hash, 2 for
+        counters that contradict each other, 3 for both."""
 
 def exp(x: float) -> float:
     """e**x for x <= 0 as Go's math.Exp on amd64 with FMA computes it (math/exp_amd64.s)."""

@@ -13,6 +13,8 @@ cdef enum:
     CYCLES = 4  # active and three future ones
     COUNTERS = 2 * CYCLES
     FIELDS = 14
+    DOUBT_HASH = 1
+    DOUBT_COUNTERS = 2
 
 
 cdef struct Words:
@@ -43,7 +45,7 @@ cdef bytes taken(Words *w):
 cdef class Chain:
     """A list of buckets, linked by allnext."""
 
-    cdef Words address, size, start, pcs, counters
+    cdef Words address, size, start, pcs, counters, doubt
     cdef readonly uint64_t next
     cdef readonly Py_ssize_t damaged
     cdef uint64_t bytes, max_bytes, kind, max_stack
@@ -79,6 +81,7 @@ cdef class Chain:
         free(self.start.data)
         free(self.pcs.data)
         free(self.counters.data)
+        free(self.doubt.data)
 
     cdef const uint8_t *part(self, Space space, uint64_t at, uint64_t size) noexcept nogil:
         return space.at(at, size) if at % 8 == 0 else NULL
@@ -94,10 +97,11 @@ cdef class Chain:
         h ^= h >> 11
         return self.hash_at < 0 or load64(p + self.hash_at) == h
 
-    cdef int count(self, const uint8_t *p, uint64_t size, bint wrong) noexcept nogil:
-        """The counters of one record; -1 where there is no memory. ``wrong``: the bucket is, already."""
+    cdef int count(self, const uint8_t *p, uint64_t size, bint hashed) noexcept nogil:
+        """The counters of one record, and what contradicts itself; -1 where there is no memory."""
         cdef uint64_t[COUNTERS] row
-        cdef uint64_t allocs = 0, frees = 0
+        cdef uint64_t allocs = 0, frees = 0, doubt
+        cdef bint wrong = False
         cdef const uint8_t *c
         cdef int i
         for i in range(CYCLES):
@@ -111,8 +115,9 @@ cdef class Chain:
                 wrong |= load64(c + self.alloc_bytes) != row[i] * size
             if self.free_bytes >= 0:
                 wrong |= load64(c + self.free_bytes) != row[CYCLES + i] * size
-        self.damaged += wrong or frees > allocs
-        return 0 if push(&self.counters, row, COUNTERS) else -1
+        doubt = (0 if hashed else DOUBT_HASH) | (DOUBT_COUNTERS if wrong or frees > allocs else 0)
+        self.damaged += doubt != 0
+        return 0 if push(&self.counters, row, COUNTERS) and push(&self.doubt, &doubt, 1) else -1
 
     cdef int run(self, Space space) noexcept nogil:
         """1 for memory that is not there; -1 no bucket, -2 a loop, -3 more than allowed, -4 no memory."""
@@ -148,7 +153,7 @@ cdef class Chain:
             link = <uint64_t>self.pcs.n
             if not push(&self.start, &link, 1):
                 return -4
-            if self.count(p + self.header + 8 * nstk, size, not self.hashed(p, nstk, size)) < 0:
+            if self.count(p + self.header + 8 * nstk, size, self.hashed(p, nstk, size)) < 0:
                 return -4
             self.next = load64(p + self.allnext)
         return 0
@@ -174,6 +179,7 @@ cdef class Chain:
             "start": taken(&self.start),
             "pcs": taken(&self.pcs),
             "counters": taken(&self.counters),
+            "doubt": taken(&self.doubt),
         }
 
 

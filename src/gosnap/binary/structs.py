@@ -11,11 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gosnap.binary.dwarf import CDetails
-from gosnap.binary.types import KIND_ARRAY, KIND_STRUCT, TypeTable
+from gosnap.binary.types import KIND_ARRAY, KIND_NAMES, KIND_STRUCT, TypeTable
 
 POINTER = 8
-_COMPLEX = (15, 16)
-_SCALARS = range(1, 15)
+_COMPLEX = tuple(KIND_NAMES.index(n) for n in ("complex64", "complex128"))
+_SCALARS = range(KIND_NAMES.index("bool"), KIND_NAMES.index("complex64"))
+_INTERFACE, _POINTER = KIND_NAMES.index("interface"), KIND_NAMES.index("ptr")
+_ONE_POINTER = tuple(
+    KIND_NAMES.index(n) for n in ("chan", "func", "map", "ptr", "slice", "string", "unsafe.Pointer")
+)
+"""Kinds whose first word is a pointer, and no other."""
 _DEEPEST = 64
 _TAG_STRUCT, _TAG_CLASS, _TAG_UNION, _TAG_POINTER, _TAG_ARRAY, _TAG_FUNCTION, _TAG_ENUM = (
     *(0x13, 0x02, 0x17, 0x0F, 0x01, 0x15, 0x04),
@@ -265,11 +270,11 @@ class Structs:
                 if inner:
                     return int(t.field_offset[i]) + inner
             return 0
-        if kind == 20:
+        if kind == _INTERFACE:
             return 2 * POINTER
-        if kind == 22 and self._not_in_heap(int(t.elem[row])):
+        if kind == _POINTER and self._not_in_heap(int(t.elem[row])):
             return 0
-        return POINTER if kind in (18, 19, 21, 22, 23, 24, 26) else 0
+        return POINTER if kind in _ONE_POINTER else 0
 
     def _not_in_heap(self, row: int, depth: int = 0) -> bool:
         """Whether values of a type are never in the heap, so that pointers to them are nothing to the
@@ -308,7 +313,7 @@ class Structs:
             for i in range(int(t.field_start[row]), int(t.field_start[row + 1])):
                 self._mark(int(t.field_type[i]), at + int(t.field_offset[i]), out, depth + 1)
         else:
-            word = at // POINTER + (kind == 20)
+            word = at // POINTER + (kind == _INTERFACE)
             if word < len(out):
                 out[word] = 1
 

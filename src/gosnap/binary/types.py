@@ -11,7 +11,37 @@ from gosnap.binary.names import Names
 I64 = npt.NDArray[np.int64]
 I32 = npt.NDArray[np.int32]
 U8 = npt.NDArray[np.uint8]
-KIND_ARRAY, KIND_STRUCT = 17, 25
+KIND_NAMES = (
+    *(
+        "invalid",
+        "bool",
+        "int",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+    ),
+    *(
+        "uintptr",
+        "float32",
+        "float64",
+        "complex64",
+        "complex128",
+        "array",
+        "chan",
+        "func",
+        "interface",
+        "map",
+    ),
+    *("ptr", "slice", "string", "struct", "unsafe.Pointer"),
+)
+"""reflect.Kind.String(), by number (reflect/type.go)."""
+KIND_ARRAY, KIND_STRUCT = KIND_NAMES.index("array"), KIND_NAMES.index("struct")
 _DEEPEST = 64
 """Levels of structures and arrays in each other that are gone down."""
 

@@ -80,6 +80,8 @@ class Buckets:
     pcs: memoryview
     allocs: memoryview
     frees: memoryview
+    doubt: memoryview
+    """u64: not 0 for those that contradict themselves (``mprof.Chain``)."""
     total_bytes: bool
     """Whether the runtime counts bytes, too (until Go 1.26): the average size is then their quotient."""
     damaged: int = 0
@@ -191,9 +193,7 @@ def read_buckets(program: GoProgram, blocks: Blocks | None = None) -> Buckets:
                 locked = replace(now, held=held)
             if not held & (1 | 2 << state.cycle % FUTURES) and _same_published(last, now):
                 moving = len(now) - len(last) + _differing(last, now)
-                # what contradicts itself only while it is written is not damaged
-                damaged = min(last.damaged, now.damaged)
-                settled = replace(now, held=held, moving=moving, damaged=damaged)
+                settled = replace(now, held=held, moving=moving, damaged=_lasting(last, now))
         if now.held:
             time.sleep(_PAUSE)
         last = now
@@ -227,6 +227,16 @@ def _differing(before: Buckets, after: Buckets, columns: bytes = bytes([1] * (1 
     """How many buckets of a reading are counted otherwise in a later one, in some columns."""
     new = (1 + FUTURES) * (len(after) - len(before))
     return kernel.differing(before.allocs, after.allocs[new:], before.frees, after.frees[new:], columns)
+
+
+def _lasting(before: Buckets, after: Buckets) -> int:
+    """How many buckets are damaged, and not just written while they were read; new ones are that."""
+    new = len(after) - len(before)
+    counters = (1 + FUTURES) * new
+    return kernel.lasting(
+        *(before.doubt, after.doubt[new:]),
+        *(before.allocs, after.allocs[counters:], before.frees, after.frees[counters:]),
+    )
 
 
 def _layout(program: GoProgram) -> tuple[int, ...]:
@@ -272,6 +282,7 @@ def _read(program: GoProgram, state: State, blocks: Blocks) -> Buckets:
         pcs=memoryview(raw["pcs"]).cast("Q"),
         allocs=allocs,
         frees=frees,
+        doubt=memoryview(raw["doubt"]).cast("Q"),
         total_bytes=layout[-3] >= 0,
         damaged=chain.damaged,
         held=state.held,

@@ -4,9 +4,8 @@ import struct
 
 import numpy as np
 
-from gosnap.binary.types import TypeTable
+from gosnap.binary.types import KIND_NAMES, TypeTable
 from gosnap.heap.contents import Contents
-from gosnap.heap.typenames import KIND_NAMES
 
 CUT = 40
 """Characters of a string that are shown."""

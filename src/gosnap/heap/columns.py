@@ -47,9 +47,7 @@ class Columns:
 
     def wrong(self, what: str) -> GosnapError:
         """The error for sections that contradict each other."""
-        return GosnapError(
-            f"{self.reader.path}: {what}", "this file was not written by gosnap; take the snapshot again"
-        )
+        return self.reader.wrong(what)
 
     @cached_property
     def counts(self) -> U32:

@@ -7,14 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from gosnap._kernels.paths import words
-from gosnap.binary.types import TypeTable
+from gosnap.binary.types import KIND_NAMES, TypeTable
 from gosnap.goruntime.maptypes import field_index, map_parts
 from gosnap.heap.brief import Brief
 from gosnap.heap.columns import Columns
 from gosnap.heap.contents import Contents
 from gosnap.heap.roles import ROLE_SHIFT, ROW_MASK, Role
 from gosnap.heap.syncmaps import MAP_TYPE, SyncMaps, sync_maps
-from gosnap.heap.typenames import KIND_NAMES
 
 ARRAY, CHAN, INTERFACE, MAP, POINTER, SLICE, STRING, STRUCT = (
     KIND_NAMES.index(n) for n in ("array", "chan", "interface", "map", "ptr", "slice", "string", "struct")

@@ -7,7 +7,7 @@ import itertools
 import operator
 from typing import TYPE_CHECKING, Any
 
-from gosnap.errors import GosnapError, NoProfileError
+from gosnap.errors import NoProfileError
 from gosnap.goruntime.callsites import CallSites
 from gosnap.goruntime.heapprofile import HeapProfile, Mapping, check_profiled
 from gosnap.goruntime.mprof import FUTURES, State
@@ -34,11 +34,6 @@ class _Stored:
         self._reader = reader
         self._path = reader.path
 
-    def _wrong(self, what: str) -> GosnapError:
-        return GosnapError(
-            f"{self._path}: {what}", "this file was not written by gosnap; take the snapshot again"
-        )
-
     def _answers(self) -> dict[str, Any]:
         if not self._reader.has(ANSWERS):
             raise NoProfileError(
@@ -52,7 +47,7 @@ class _Stored:
             or any(not 0 <= m[name] < 1 << 64 for m in answers["mappings"] for name in _PLACES)
             or len(answers["complete"]) != len(answers["mappings"])
         ):
-            raise self._wrong(f"{ANSWERS} has numbers that make no sense")
+            raise self._reader.wrong(f"{ANSWERS} has numbers that make no sense")
         return answers
 
     def profile(self) -> HeapProfile:
@@ -68,14 +63,14 @@ class _Stored:
         size = self._column("size", "<u8")
         counts = [self._column(name, "<i8") for name in ("allocs", "frees")]
         if any(len(c) != len(size) * (1 + FUTURES) for c in counts):
-            raise self._wrong("columns of the memory profile differ in length")
+            raise self._reader.wrong("columns of the memory profile differ in length")
         if any(len(c) and not 0 <= min(c) <= max(c) < _MOST_COUNTED for c in counts):
-            raise self._wrong("the memory profile counts what makes no sense")
+            raise self._reader.wrong("the memory profile counts what makes no sense")
         if len(size) and not 0 < min(size) <= max(size) < _LARGEST:
-            raise self._wrong("the memory profile has sizes that make no sense")
+            raise self._reader.wrong("the memory profile has sizes that make no sense")
         sites = self._sites(a)
         if len(sites.stack_start) != len(size) + 1:
-            raise self._wrong("columns of the memory profile differ in length")
+            raise self._reader.wrong("columns of the memory profile differ in length")
         return HeapProfile(
             state=state,
             size=size,
@@ -95,14 +90,14 @@ class _Stored:
         """Offsets into ``count`` items: from 0 to the end, never back."""
         start = self._column(name, "<i8")
         if not len(start) or start[0] or start[-1] != count or not all(map(operator.le, start, start[1:])):
-            raise self._wrong(f"section mprof.{name} does not fit what it divides")
+            raise self._reader.wrong(f"section mprof.{name} does not fit what it divides")
         return start
 
     def _rows(self, name: str, count: int) -> memoryview:
         """Rows of a table of ``count``."""
         rows = self._column(name, "<u4")
         if len(rows) and max(rows) >= count:
-            raise self._wrong(f"section mprof.{name} refers to what is not there")
+            raise self._reader.wrong(f"section mprof.{name} refers to what is not there")
         return rows
 
     def _texts(self, name: str) -> list[str]:
@@ -124,9 +119,9 @@ class _Stored:
             or not len(address) == len(mapping) == len(line_start) - 1
             or len(line) != len(function)
         ):
-            raise self._wrong("columns of the memory profile differ in length")
+            raise self._reader.wrong("columns of the memory profile differ in length")
         if len(mapping) and not -1 <= min(mapping) <= max(mapping) < len(answers["mappings"]):
-            raise self._wrong("section mprof.mapping refers to what is not there")
+            raise self._reader.wrong("section mprof.mapping refers to what is not there")
         return CallSites(
             name=names,
             file=files,

@@ -2,40 +2,10 @@
 
 import re
 
+from gosnap.binary.types import KIND_NAMES
 from gosnap.heap.roles import Role
 
 BUILTIN = "(builtin)"
-
-KIND_NAMES = (
-    *(
-        "invalid",
-        "bool",
-        "int",
-        "int8",
-        "int16",
-        "int32",
-        "int64",
-        "uint",
-        "uint8",
-        "uint16",
-        "uint32",
-        "uint64",
-    ),
-    *(
-        "uintptr",
-        "float32",
-        "float64",
-        "complex64",
-        "complex128",
-        "array",
-        "chan",
-        "func",
-        "interface",
-        "map",
-    ),
-    *("ptr", "slice", "string", "struct", "unsafe.Pointer"),
-)
-"""reflect.Kind.String(), by number (reflect/type.go)."""
 
 _SUFFIX = {
     Role.MAP_DIR: " (directory)",

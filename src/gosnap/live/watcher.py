@@ -74,7 +74,6 @@ class Watcher:
         self.program = open_running(pid)
         self.process = Process(pid)
         self.pid = pid
-        self.opened_unix_ns = time.time_ns()
         symbols = Symbols(self.program)
         self._vitals = VitalsReader(self.program)
         self.tracker = SiteTracker(self.program, symbols)

@@ -284,10 +284,6 @@ class Graph:
         """What the node and its callees have; of means, the mean."""
         return quotient(self.cum[node], self.cum_div[node]) if self.cum_div else self.cum[node]
 
-    def edge_value(self, edge: int) -> int:
-        """What an edge carries; of means, the mean."""
-        return quotient(self.edge_weight[edge], self.edge_div[edge])
-
     def shown_total(self) -> int:
         """The sum of the flat values of what is shown."""
         return wrap(sum(map(self.flat_value, self.order)))

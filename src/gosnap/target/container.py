@@ -327,6 +327,12 @@ class Reader:
         """Whether the snapshot has this section."""
         return name in self._sections
 
+    def wrong(self, what: str) -> GosnapError:
+        """The error for sections that contradict each other."""
+        return GosnapError(
+            f"{self.path}: {what}", "this file was not written by gosnap; take the snapshot again"
+        )
+
     def _section(self, name: str) -> Section:
         s = self._sections.get(name)
         if s is None:
@@ -343,10 +349,7 @@ class Reader:
         s = self._section(name)
         code = _CODES[dtype]
         if s.dtype != dtype or s.raw_bytes % struct.calcsize(code):
-            raise GosnapError(
-                f"{self.path}: section {name} holds {s.raw_bytes:,} bytes of {s.dtype}, expected {dtype}",
-                "this file was not written by gosnap; take the snapshot again",
-            )
+            raise self.wrong(f"section {name} holds {s.raw_bytes:,} bytes of {s.dtype}, expected {dtype}")
         return memoryview(self.read(name)).cast(code)
 
     def json(self, name: str) -> Any:

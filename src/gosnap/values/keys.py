@@ -1,10 +1,12 @@
 """Finding a map's entry by a key that was written down."""
 
 import math
+import re
 
 import numpy as np
 import numpy.typing as npt
 
+from gosnap.binary.types import KIND_NAMES
 from gosnap.errors import GosnapError
 from gosnap.values import maps, names
 from gosnap.values.columns import Column
@@ -15,19 +17,7 @@ from gosnap.values.subject import Shape
 
 _AT_ONCE = 1 << 16
 _MOST_BYTES = 1 << 28
-_INTEGERS = {
-    "int",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "uint",
-    "uint8",
-    "uint16",
-    "uint32",
-    "uint64",
-    "uintptr",
-}
+_INTEGERS = {n for n in KIND_NAMES if re.fullmatch(r"u?int(\d+|ptr)?", n)}
 _LISTED = 20_000
 _POINTERS = {"ptr", "chan", "unsafe.Pointer"}
 BASIC = {*_INTEGERS, "bool", "float32", "float64", "complex64", "complex128", "string"}

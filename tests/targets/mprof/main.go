@@ -27,6 +27,7 @@ import (
 	"runtime/pprof"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -47,6 +48,7 @@ var (
 	held    atomic.Int32
 	churn   atomic.Bool
 	reading atomic.Bool
+	readers sync.WaitGroup
 	garbage [2][]byte
 )
 
@@ -151,13 +153,17 @@ func answer(words []string) map[string]any {
 	case "read":
 		on := words[1] == "on"
 		if on && !reading.Swap(true) {
+			readers.Add(1)
 			go func() {
+				defer readers.Done()
 				for records := make([]runtime.MemProfileRecord, 100000); reading.Load(); {
 					runtime.MemProfile(records, true)
 				}
 			}()
 		}
-		reading.Store(on)
+		if reading.Store(on); !on {
+			readers.Wait()
+		}
 	case "exp":
 		n, _ := strconv.Atoi(words[1])
 		rate, _ := strconv.ParseFloat(words[2], 64)
