@@ -115,6 +115,17 @@ def test_errors_have_their_column(text: str, column: int) -> None:
 PIECES = st.sampled_from([*"()[]{}*.:,\"'`\\ \t0x1f-+eE", "main.x", "len(", "nil", "{1}", ".(", "[", "😀"])
 
 
+def test_integers_are_gos() -> None:
+    for text, value in (("0", 0), ("010", 8), ("0x1f", 31), ("0b11", 3), ("0o17", 15), ("1_000", 1000)):
+        for expression in (f"a.b[{text}]", f"a.b[:{text}]"):
+            found = parse(expression)
+            assert (found.key.value if isinstance(found, Index) else found.high) == value  # type: ignore[union-attr]
+    for text, column in (("a.b[:.5]", 5), ("a.b[08]", 4), ("a.b[:1.5]", 5)):
+        with pytest.raises(ExpressionError) as failed:
+            parse(text)
+        assert failed.value.column == column
+
+
 @settings(max_examples=1000, deadline=None)
 @given(st.one_of(st.text(max_size=60), st.lists(PIECES, max_size=40).map("".join)))
 def test_any_text_is_read_or_refused(text: str) -> None:

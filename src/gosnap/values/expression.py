@@ -312,13 +312,11 @@ class _Parser:
     def integer(self) -> int:
         self.skip()
         found = _NUMBER.match(self.text, self.at)
-        if found is None or found[2] or found[3]:
-            raise self.wrong("expected an integer")
-        self.at = found.end()
-        try:
-            return int(found[0].replace("_", ""), 0)
-        except ValueError:
-            return int(found[0].replace("_", ""), 10)
+        column = self.at
+        number = self.number(found, column) if found is not None else None
+        if not isinstance(number, Literal) or not isinstance(number.value, int):
+            raise self.wrong("expected an integer", column)
+        return number.value
 
     def key(self) -> Expression:
         """What stands in brackets or braces: a literal, or a literal of a type."""
@@ -395,10 +393,12 @@ class _Parser:
         self.at = found.end()
         if found[2] or found[3] or found[1].startswith("."):
             return Literal(float(text), column)
+        # a leading 0 alone means octal in Go
+        base = 8 if text.isdigit() and text.startswith("0") else 0
         try:
-            return Literal(int(text, 0), column)
+            return Literal(int(text, base), column)
         except ValueError:
-            return Literal(int(text, 10), column)
+            raise self.wrong(f"{text} is no octal number, as which it begins", column) from None
 
     def quoted(self) -> Expression:
         """Text as bytes; a rune as its number."""
